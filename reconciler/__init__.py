@@ -1,0 +1,1 @@
+"""billplan: a declarative reconciler for Stripe billing."""

@@ -1,0 +1,70 @@
+"""From a spec as loaded to a resource as desired: types, names, rules across fields, references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.core.attrs import flatten, leaf
+from reconciler.core.diagnostics import Diagnostic
+from reconciler.core.fields import Problem, Problems
+from reconciler.core.kind import Kind
+from reconciler.core.resources import Desired, Spec
+from reconciler.core.types import Text
+from reconciler.core.values import Attrs, refs_in
+
+
+def desire(spec: Spec, kind: Kind, project: str) -> tuple[Desired | None, list[Diagnostic]]:
+    """Check one spec by itself. Returns None with at least one diagnostic where it does not hold."""
+    problems = Problems()
+    if not isinstance(spec.body, Mapping):
+        problems.report((), "BP1204", f"{spec.address} needs a mapping of fields")
+        return None, [_diagnostic(spec, p) for p in problems]
+    kind.body.check_names(spec.body, (), problems)
+    declared = kind.body.parse_declared(spec.body, (), problems)
+    if not problems:
+        attrs = flatten(kind.body, declared)
+        if any(f.name == "active" for f in kind.body.fields):
+            attrs.setdefault("active", True)
+        problems.extend(kind.check(attrs))
+        problems.extend(_check_key(spec, kind, attrs, project))
+    if problems:
+        return None, [_diagnostic(spec, p) for p in problems]
+    depends = {r.address: None for n, v in attrs.items() if not leaf(kind.body, n).deferred for r in refs_in(v)}
+    desired = Desired(
+        address=spec.address, attrs=attrs, lifecycle=spec.lifecycle, source=spec.source, depends_on=tuple(depends)
+    )
+    return desired, []
+
+
+def key_at_creation(desired: Desired, kind: Kind, project: str) -> str | None:
+    """Name the natural key that a new object gets: as declared, else `<project>-<name>` if the kind has a default."""
+    if kind.natural_key is None:
+        return None
+    declared = desired.attrs.get(kind.natural_key)
+    if declared is not None:
+        return str(declared)
+    return f"{project}-{desired.address.name}" if kind.default_key else None
+
+
+def _check_key(spec: Spec, kind: Kind, attrs: Attrs, project: str) -> list[Problem]:
+    if not kind.default_key or kind.natural_key is None or kind.natural_key in attrs:
+        return []
+    key, rule = f"{project}-{spec.address.name}", leaf(kind.body, kind.natural_key).type
+    found = Problems()
+    rule.parse(key, (), found)
+    if not found or not isinstance(rule, Text):
+        return []
+    hint = f"declare {kind.natural_key}: with a value that fits"
+    return [
+        Problem(path=(), code="BP1207", summary=f"the default {kind.natural_key} {key!r} cannot be used", hint=hint)
+    ]
+
+
+def _diagnostic(spec: Spec, problem: Problem) -> Diagnostic:
+    return Diagnostic(
+        code=problem.code,
+        summary=problem.summary,
+        address=spec.address,
+        source=spec.place(problem.path),
+        hint=problem.hint,
+    )

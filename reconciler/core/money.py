@@ -1,0 +1,31 @@
+"""Amounts of money in minor units, shown in the notation of their currency."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+# https://docs.stripe.com/currencies: zero-decimal and three-decimal currencies; all others have two digits.
+# ISK and UGX are written with two digits at Stripe for compatibility, whatever ISO 4217 says.
+ZERO_DECIMAL = frozenset(
+    ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"]
+)
+THREE_DECIMAL = frozenset(["bhd", "iqd", "jod", "kwd", "lyd", "omr", "tnd"])
+
+
+def exponent(currency: str) -> int:
+    """Say how many digits a currency has after the point."""
+    currency = currency.lower()
+    return 0 if currency in ZERO_DECIMAL else 3 if currency in THREE_DECIMAL else 2
+
+
+def show_amount(minor: str | int, currency: str) -> str:
+    """Write an amount of minor units, whole or a decimal text, as 29.00 USD, 1,200 JPY or 0.0012 USD."""
+    digits = exponent(currency)
+    amount = Decimal(minor).scaleb(-digits)
+    natural = -int(amount.as_tuple().exponent)
+    places = max(digits, natural)
+    text = f"{amount:,.{places}f}"
+    if places > digits:
+        whole, _, fraction = text.partition(".")
+        text = f"{whole}.{fraction.rstrip('0').ljust(digits, '0')}".rstrip(".")
+    return f"{text} {currency.upper()}"

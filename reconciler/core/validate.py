@@ -1,0 +1,130 @@
+"""The check of all specs together, offline: references, cycles, and two specs that claim one Stripe object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+
+from reconciler.core.address import Address
+from reconciler.core.desire import desire, key_at_creation
+from reconciler.core.diagnostics import Diagnostic, in_order
+from reconciler.core.graph import find_cycle
+from reconciler.core.kind import Kind
+from reconciler.core.resources import Desired, Moved, Specs
+from reconciler.core.suggest import suggestion
+from reconciler.core.values import refs_in
+
+
+def check_specs(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[tuple[Desired, ...], list[Diagnostic]]:
+    """Check everything that can be known without asking Stripe; report all that is wrong at once, in file order."""
+    found: list[Diagnostic] = []
+    desired: list[Desired] = []
+    for spec in specs.specs:
+        one, problems = desire(spec, kinds[spec.address.kind], project)
+        found += problems
+        if one is not None:
+            desired.append(one)
+    declared = {s.address: s for s in specs.specs}
+    for spec_of in desired:
+        found += _unknown_references(spec_of, declared.keys())
+    found += _cycles(desired)
+    found += _double_claims(desired, kinds, project)
+    found += _moves(specs, declared.keys())
+    return tuple(desired), in_order(found)
+
+
+def _unknown_references(desired: Desired, declared: Set[Address]) -> list[Diagnostic]:
+    return [
+        Diagnostic(
+            code="BP1301",
+            summary=f"{name} refers to {ref.address}, which is not declared",
+            address=desired.address,
+            source=desired.source,
+            hint=suggestion(str(ref.address), [str(a) for a in declared if a.kind == ref.address.kind])
+            or f"declare {ref.address}, or give the Stripe id instead",
+        )
+        for name, value in desired.attrs.items()
+        for ref in refs_in(value)
+        if ref.address not in declared
+    ]
+
+
+def _cycles(desired: Sequence[Desired]) -> list[Diagnostic]:
+    cycle = find_cycle({d.address: d.depends_on for d in desired})
+    if not cycle:
+        return []
+    first = min((d for d in desired if d.address in cycle), key=lambda d: d.source)
+    path = " -> ".join(str(a) for a in cycle)
+    return [
+        Diagnostic(
+            code="BP1302",
+            summary=f"these refer to each other in a circle: {path}",
+            address=first.address,
+            source=first.source,
+            hint="take one of the references out, or give a Stripe id in its place",
+        )
+    ]
+
+
+def _double_claims(desired: Sequence[Desired], kinds: Mapping[str, Kind], project: str) -> list[Diagnostic]:
+    found: list[Diagnostic] = []
+    claims: dict[tuple[str, str, str], Desired] = {}
+    for one in desired:
+        kind = kinds[one.address.kind]
+        names = [("adopt", one.lifecycle.adopt), (kind.natural_key or "", key_at_creation(one, kind, project))]
+        if one.lifecycle.adopt is not None and (kind.natural_key or "") not in one.attrs:
+            names = names[:1]
+        for what, value in names:
+            if value is None:
+                continue
+            # An adopted id and a chosen id are the same claim.
+            claim = (kind.name, "id" if what == "adopt" else what, value)
+            other = claims.setdefault(claim, one)
+            if other is not one:
+                found.append(_double(one, other, what, value))
+    return found
+
+
+def _double(one: Desired, other: Desired, what: str, value: str) -> Diagnostic:
+    return Diagnostic(
+        code="BP1304",
+        summary=f"{one.address} and {other.address} both claim the object with {what} {value!r}",
+        address=one.address,
+        source=one.source,
+        detail=f"{other.address} is declared at {other.source}",
+        hint="one Stripe object belongs to one address: take one of them out, or give it another id",
+    )
+
+
+def _moves(specs: Specs, declared: Set[Address]) -> list[Diagnostic]:
+    found = [_move(m, "BP1305", t) for m in specs.moved for t in _move_troubles(m, declared)]
+    for removed in specs.removed:
+        if removed.address in declared:
+            found.append(
+                Diagnostic(
+                    code="BP1306",
+                    summary=f"{removed.address} is declared and listed under removed:",
+                    address=removed.address,
+                    source=removed.source,
+                    hint="take out one of the two",
+                )
+            )
+    return found
+
+
+def _move_troubles(moved: Moved, declared: Set[Address]) -> list[str]:
+    troubles = []
+    if moved.before.kind != moved.after.kind:
+        troubles.append(f"a {moved.before.kind} cannot become a {moved.after.kind}")
+    if moved.before in declared:
+        troubles.append(f"{moved.before} is moved away and still declared")
+    if moved.after not in declared and not any(_holds(moved.after, a) for a in declared):
+        troubles.append(f"{moved.after} is not declared")
+    return troubles
+
+
+def _holds(prefix: Address, address: Address) -> bool:
+    return prefix.key is None and (prefix.kind, prefix.name) == (address.kind, address.name)
+
+
+def _move(moved: Moved, code: str, summary: str) -> Diagnostic:
+    return Diagnostic(code=code, summary=summary, address=moved.after, source=moved.source)

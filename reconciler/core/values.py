@@ -1,0 +1,104 @@
+"""Values that specs, plans and requests are made of: JSON without floats, and references to other resources."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from reconciler.core.address import Address, parse_address
+
+# Recursive JSON types cost more casts than they catch mistakes; the checks are made at the edges instead.
+Value: TypeAlias = Any
+Attrs: TypeAlias = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """An attribute of another resource, as yet unknown: what a plan shows as "known after apply"."""
+
+    address: Address
+    attr: str = "id"
+
+    def __str__(self) -> str:
+        return f"{self.address}" if self.attr == "id" else f"{self.address}.{self.attr}"
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A string that no output ever shows."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+
+def to_json(value: Value) -> Value:
+    """Turn a value into what json.dumps takes: references become {"$ref": address}; floats raise TypeError."""
+    if value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, Ref):
+        return {"$ref": str(value.address), "attr": value.attr}
+    if isinstance(value, Mapping):
+        return {str(k): to_json(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(v) for v in value]
+    if isinstance(value, Decimal):
+        return decimal_text(value)
+    raise TypeError(f"{type(value).__name__} has no place in a plan: {value!r}")
+
+
+def from_json(value: Value) -> Value:
+    """Undo to_json."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            return Ref(parse_address(value["$ref"]), value.get("attr", "id"))
+        return {k: from_json(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [from_json(v) for v in value]
+    return value
+
+
+def canonical(value: Value) -> str:
+    """Write a value as JSON in the one way in which equal values are equal texts."""
+    return json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def digest(value: Value) -> str:
+    """Name a value by the sha256 of its canonical JSON, in hex."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def decimal_text(value: Decimal | int) -> str:
+    """Write a decimal without exponent and trailing zeros: 12.50 and 12.5 are one text."""
+    text = format(Decimal(value), "f")
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text
+
+
+def refs_in(value: Value) -> list[Ref]:
+    """List the references anywhere inside a value, in order."""
+    if isinstance(value, Ref):
+        return [value]
+    if isinstance(value, Mapping):
+        return [r for v in value.values() for r in refs_in(v)]
+    if isinstance(value, list | tuple):
+        return [r for v in value for r in refs_in(v)]
+    return []
+
+
+def replace_refs(value: Value, replace: Callable[[Ref], Value]) -> Value:
+    """Put `replace(ref)` where each reference stands."""
+    if isinstance(value, Ref):
+        return replace(value)
+    if isinstance(value, Mapping):
+        return {k: replace_refs(v, replace) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [replace_refs(v, replace) for v in value]
+    return value

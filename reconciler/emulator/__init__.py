@@ -1,0 +1,1 @@
+"""A strict, stateful, local Stripe: it shares no code with the tool that it checks."""

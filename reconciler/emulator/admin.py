@@ -1,0 +1,67 @@
+"""The emulator's own routes under `/_emulator/`: its log, faults and clock. Loopback only, so without a key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qs
+
+from reconciler.emulator.faults import parse_fault
+from reconciler.emulator.key import key_text
+from reconciler.emulator.message import Request, Response
+from reconciler.emulator.wire import dump_json
+from reconciler.emulator.world import World
+
+PREFIX = "/_emulator/"
+
+
+class AdminError(ValueError):
+    """A request to the emulator itself that it cannot follow."""
+
+
+def handle_admin(worlds: Sequence[World], request: Request) -> Response:
+    """Answer one request about the emulator itself; `key` in the query or the header chooses the world."""
+    try:
+        body = _answer(worlds, request)
+    except (AdminError, ValueError, TypeError) as error:
+        return _json(400, {"error": {"message": str(error), "type": "emulator_error"}})
+    return _json(404, {"error": {"message": "no such route"}}) if body is None else _json(200, body)
+
+
+def _answer(worlds: Sequence[World], request: Request) -> dict[str, Any] | None:
+    match request.method.upper(), request.bare_path.removeprefix(PREFIX):
+        case "GET", "health":
+            return {"status": "ok", "accounts": [world.account_id for world in worlds]}
+        case "GET", "log":
+            world = _world(worlds, request)
+            with world.lock:
+                return {"requests": list(world.log)}
+        case "POST", "faults":
+            world = _world(worlds, request)
+            document = json.loads(request.text)
+            faults = [parse_fault(fault) for fault in (document if isinstance(document, list) else [document])]
+            with world.lock:
+                for fault in faults:
+                    world.add_fault(fault)
+                return {"faults": len(world.faults.registered)}
+        case "POST", "clock":
+            seconds = json.loads(request.text)["advance"]
+            if not isinstance(seconds, int | float) or isinstance(seconds, bool):
+                raise AdminError("advance is a number of seconds")
+            for clock in {id(world.clock): world.clock for world in worlds}.values():
+                clock.advance(seconds)
+            return {"now": worlds[0].now()}
+    return None
+
+
+def _world(worlds: Sequence[World], request: Request) -> World:
+    key = next(iter(parse_qs(request.query).get("key", [])), "") or key_text(request.header("Authorization"))
+    chosen = [world for world in worlds if key in world.keys] if key else list(worlds)
+    if len(chosen) != 1:
+        raise AdminError("choose a world with ?key=... of one of its keys")
+    return chosen[0]
+
+
+def _json(status: int, body: dict[str, Any]) -> Response:
+    return Response(status, {"Content-Type": "application/json"}, dump_json(body))

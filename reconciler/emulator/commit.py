@@ -1,0 +1,70 @@
+"""The only way in which a record changes: its table and the event that tells of it, together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reconciler.emulator.expand import render
+from reconciler.emulator.shapes.registry import SHAPES
+from reconciler.emulator.wire import Record
+from reconciler.emulator.world import API_VERSION, World
+
+
+def add(world: World, record: Record) -> Record:
+    """Store a new record and tell of its creation."""
+    world.tables[record["object"]].put(record)
+    _emit(world, record, "created", None, record["created"])
+    return record
+
+
+def replace(world: World, record: Record, verb: str = "updated") -> Record:
+    """Store a changed record and tell what it was before; an update that changes nothing leaves no trace."""
+    table = world.tables[record["object"]]
+    before = table.get(record["id"])
+    if before == record:
+        return record
+    # Presented first, since the presentation of the old record may look at the table.
+    was = {} if before is None else render(world, before, {})
+    table.put(record)
+    previous = difference(was, render(world, record, {}))
+    _emit(world, record, verb, previous, world.now())
+    return record
+
+
+def remove(world: World, record: Record) -> None:
+    """Delete a record and tell of it."""
+    _emit(world, record, "deleted", None, world.now())
+    world.tables[record["object"]].remove(record["id"])
+
+
+def difference(before: Record, after: Record) -> Record:
+    """What an update changed, as it was: nested hashes show only the keys that differ, null if they were absent."""
+    changed: Record = {}
+    for name in [*before, *(name for name in after if name not in before)]:
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            inner = difference(old, new)
+            if inner:
+                changed[name] = inner
+        elif old != new:
+            changed[name] = old
+    return changed
+
+
+def _emit(world: World, record: Record, verb: str, previous: Record | None, created: int) -> None:
+    content: dict[str, Any] = {"object": render(world, record, {})}
+    if previous is not None:
+        content["previous_attributes"] = previous
+    world.tables["event"].put(
+        {
+            "id": world.new_id("evt"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": created,
+            "data": content,
+            "livemode": world.livemode,
+            "pending_webhooks": 0,
+            "request": {"id": world.cause.request_id, "idempotency_key": world.cause.idempotency_key},
+            "type": f"{SHAPES[record['object']].event}.{verb}",
+        }
+    )

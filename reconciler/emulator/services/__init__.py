@@ -1,0 +1,1 @@
+"""One module a Stripe resource: its parameters, its rules and its routes."""

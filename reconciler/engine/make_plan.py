@@ -1,0 +1,99 @@
+"""Make a plan: check the target, refresh, compare, guard. Changes nothing, and needs a read-only key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from reconciler.core.guards import Guards, refusals
+from reconciler.core.kind import Kind
+from reconciler.core.locate import PlanRequest
+from reconciler.core.plan import FORMAT_VERSION, Header, Plan
+from reconciler.core.planner import Draft, Planner
+from reconciler.core.resources import Desired, Specs
+from reconciler.core.selection import select
+from reconciler.core.validate import check_specs
+from reconciler.engine.refresh import refresh
+from reconciler.engine.target import Pins, Target, check_target
+from reconciler.engine.usage import count_subscriptions
+from reconciler.errors import SpecError
+from reconciler.ports.billing import BillingApi
+from reconciler.ports.clock import Clock
+from reconciler.ports.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """The ports that use cases work through."""
+
+    api: BillingApi
+    clock: Clock
+    progress: Progress
+    kinds: Mapping[str, Kind]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOptions:
+    """What a plan is asked for. `expires_in` is in seconds."""
+
+    pins: Pins
+    guards: Guards
+    expires_in: int = 86400
+    environment: str | None = None
+    select: tuple[str, ...] = ()
+    takeover: frozenset[str] = frozenset()
+
+
+def checked(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[Desired, ...]:
+    """Check all specs offline; raise SpecError with everything that is wrong."""
+    desired, diagnostics = check_specs(specs, kinds, project)
+    if diagnostics:
+        raise SpecError(diagnostics)
+    return desired
+
+
+def make_plan(specs: Specs, outside: Outside, options: PlanOptions) -> Plan:
+    """Plan the way from the account as it is to the specs."""
+    desired = checked(specs, outside.kinds, options.pins.project)
+    target = check_target(outside.api, options.pins, outside.clock)
+    snapshot = refresh(outside.api, list(outside.kinds.values()), options.pins.project, outside.progress)
+    request = PlanRequest(
+        project=options.pins.project,
+        moved=specs.moved,
+        removed=specs.removed,
+        takeover=options.takeover,
+    )
+    draft = select(Planner(desired, snapshot, outside.kinds, request).draft(), options.select)
+    return _plan(draft, specs, outside, options, target)
+
+
+def _plan(draft: Draft, specs: Specs, outside: Outside, options: PlanOptions, target: Target) -> Plan:
+    header = Header(
+        format_version=FORMAT_VERSION,
+        tool_version=version("billplan"),
+        account=target.scope.account,
+        livemode=target.scope.livemode,
+        api_version=outside.api.api_version,
+        project=target.scope.project,
+        spec_digest=specs.digest,
+        created_at=target.now,
+        expires_at=target.now + options.expires_in,
+        environment=options.environment,
+    )
+    return Plan(
+        header=header,
+        changes=count_subscriptions(outside.api, draft.changes),
+        steps=draft.steps,
+        drift=draft.drift,
+        refusals=refusals(draft.changes, draft.owned, options.guards),
+        unmanaged=draft.unmanaged,
+        owned=draft.owned,
+        unchanged=draft.unchanged,
+        complete=not options.select,
+    )
+
+
+def touched_kinds(plan: Plan, kinds: Mapping[str, Kind]) -> Sequence[Kind]:
+    """List the kinds that a plan's steps act on."""
+    return [kinds[name] for name in sorted({s.kind for s in plan.steps})]

@@ -1,0 +1,57 @@
+"""Refresh: the snapshot of an account, by list pages of every kind that billplan knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from reconciler.core.kind import Kind
+from reconciler.core.resources import Observed, Snapshot
+from reconciler.core.values import Value
+from reconciler.engine.listing import list_pages
+from reconciler.errors import RemoteRejected
+from reconciler.ports.billing import BillingApi
+from reconciler.ports.progress import Progress
+
+
+def refresh(api: BillingApi, kinds: Sequence[Kind], project: str, progress: Progress) -> Snapshot:
+    """List every object of these kinds live, retired ones included; kinds in parallel, pages as they come."""
+    progress.start("reading Stripe", None)
+    with ThreadPoolExecutor(max_workers=max(1, len(kinds))) as pool:
+        listed = list(pool.map(lambda kind: list_kind(api, kind, {}, progress), kinds))
+    progress.finish()
+    return snapshot_of([one for part in listed for one in part], kinds, project)
+
+
+def snapshot_of(observed: Sequence[Observed], kinds: Sequence[Kind], project: str) -> Snapshot:
+    """Index observations."""
+    return Snapshot(observed, project=project, natural={k.name: k.natural_key for k in kinds})
+
+
+def list_kind(
+    api: BillingApi, kind: Kind, more: Mapping[str, Value], progress: Progress | None = None
+) -> list[Observed]:
+    """List one kind. Active objects come before archived ones: what is archived meanwhile is seen twice, not missed."""
+    found: dict[str, Observed] = {}
+    expand = [f"data.{name}" for name in kind.expand]
+    for listing in kind.lookup.listings:
+        for objects, date in list_pages(
+            api, kind.lookup.path, {**listing, **more, **({"expand": expand} if expand else {})}
+        ):
+            found.update({str(raw["id"]): kind.observe(raw, date) for raw in objects})
+            if progress is not None:
+                progress.advance(len(objects))
+    return list(found.values())
+
+
+def read_one(api: BillingApi, kind: Kind, remote_id: str) -> Observed | None:
+    """Read one object live; None where it does not exist, or not any more."""
+    try:
+        answer = api.request(
+            "get", f"{kind.lookup.path}/{remote_id}", {"expand": list(kind.expand)} if kind.expand else {}
+        )
+    except RemoteRejected as error:
+        if error.status == 404 or error.code == "resource_missing":
+            return None
+        raise
+    return None if answer.body.get("deleted") else kind.observe(answer.body, answer.date)

@@ -1,0 +1,108 @@
+"""What an apply sees of the account: the listing made under the lock, and what was read or answered since."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from reconciler.core.address import Address
+from reconciler.core.idempotency import Scope
+from reconciler.core.kind import Kind
+from reconciler.core.plan import Header, Step
+from reconciler.core.resources import Observed, Snapshot
+from reconciler.core.values import Ref, Value, replace_refs
+from reconciler.engine.refresh import list_kind, read_one
+from reconciler.ports.billing import Answer, BillingApi
+from reconciler.ports.clock import Clock
+
+# An observation older than this is read again before something is changed on its word.
+FRESH_SECONDS = 30
+# Stripe's clocks may differ a little between machines; a listing "since" starts so much earlier.
+_OVERLAP_SECONDS = 300
+
+
+class Sight:
+    """A snapshot that grows; safe to use from several threads."""
+
+    def __init__(
+        self, snapshot: Snapshot, api: BillingApi, clock: Clock, kinds: Mapping[str, Kind], listed_at: int
+    ) -> None:
+        self._snapshot = snapshot
+        self._api = api
+        self._clock = clock
+        self._kinds = kinds
+        self._listed_at = listed_at
+        self._started = clock.monotonic()
+        self._read_at: dict[tuple[str, str], float] = {}
+        self._gone: set[tuple[str, str]] = set()
+        self._made: dict[Address, str] = {}
+        self._lock = threading.Lock()
+
+    def scope(self, header: Header) -> Scope:
+        """Name where a plan acts."""
+        return Scope(account=header.account, livemode=header.livemode, project=header.project)
+
+    def made(self, address: Address, remote_id: str) -> None:
+        """Remember the id that a create gave to an address: what references to it stand for."""
+        with self._lock:
+            self._made[address] = remote_id
+
+    def resolve(self, value: Value) -> Value:
+        """Put the ids in that earlier steps made known; raise KeyError for one that is not."""
+        return replace_refs(value, self._id)
+
+    def _id(self, ref: Ref) -> Value:
+        return self._made[ref.address]
+
+    def take(self, observed: Observed) -> None:
+        """Take in a newer observation."""
+        with self._lock:
+            self._read_at[(observed.kind, observed.remote_id)] = self._clock.monotonic()
+            self._gone.discard((observed.kind, observed.remote_id))
+            self._snapshot.put(observed)
+
+    def drop(self, kind: str, remote_id: str) -> None:
+        """Take in that an object is gone."""
+        with self._lock:
+            self._gone.add((kind, remote_id))
+
+    def incarnations(self, address: Address, natural_key: str | None) -> tuple[Observed, ...]:
+        """List everything that is or was this address, as far as it was seen."""
+        with self._lock:
+            found = self._snapshot.incarnations(address, natural_key)
+            return tuple(o for o in found if (o.kind, o.remote_id) not in self._gone)
+
+    def observe(self, kind: str, answer: Answer) -> Observed:
+        """Read an answer's object."""
+        return self._kinds[kind].observe(answer.body, answer.date)
+
+    def read(self, kind: str, remote_id: str) -> Observed | None:
+        """Read one object live."""
+        observed = read_one(self._api, self._kinds[kind], remote_id)
+        if observed is None:
+            self.drop(kind, remote_id)
+        else:
+            self.take(observed)
+        return observed
+
+    def current(self, kind: str, remote_id: str) -> Observed | None:
+        """Give an object as it is: from the listing while that is fresh, else read live."""
+        place = (kind, remote_id)
+        with self._lock:
+            seen = self._snapshot.by_id.get(place)
+            age = self._clock.monotonic() - self._read_at.get(place, self._started)
+            if seen is not None and age <= FRESH_SECONDS and place not in self._gone:
+                return seen
+        return self.read(kind, remote_id)
+
+    def look(self, step: Step, natural_key: str | None) -> None:
+        """Look live for what may have come since the listing where this step creates."""
+        kind = self._kinds[step.kind]
+        if kind.chosen_id and natural_key is not None:
+            self.read(kind.name, natural_key)
+            return
+        since: dict[str, Value] = {}
+        if kind.lookup.by_created:
+            since = {"created": {"gte": self._listed_at - _OVERLAP_SECONDS}}
+        for observed in list_kind(self._api, kind, since):
+            self.take(observed)

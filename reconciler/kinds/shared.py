@@ -1,0 +1,56 @@
+"""The fields and requests that several kinds have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.core.fields import ChangeClass, Field, Problem
+from reconciler.core.kind import Request
+from reconciler.core.shapes import MapOf
+from reconciler.core.types import Flag, Text
+from reconciler.core.values import Attrs
+
+CURRENCY = Text(max_length=3, pattern="[a-z]{3}", fold=True, what="a three-letter currency code such as usd")
+CURRENCY_KEY = "[a-z]{3}"
+EXPAND_REASON = "billplan reads objects whole by itself; leave it out"
+
+# Stripe takes 50 keys of 40 characters with values of 500; five are billplan's marks:
+# https://docs.stripe.com/metadata
+METADATA = Field(
+    name="metadata",
+    type=MapOf(
+        value=Text(max_length=500),
+        key_pattern=r"[^\[\]]{1,40}",
+        key_name="a metadata key: 1 to 40 characters, no square brackets",
+        max_keys=45,
+        reserved="billplan_",
+    ),
+    doc="Key-value pairs of your own; keys that others set stay.",
+    clearable=True,
+    split=True,
+)
+
+ACTIVE = Field(
+    name="active",
+    type=Flag(),
+    doc="Whether it can be used for new sales; true unless declared otherwise.",
+    default=True,
+    change_class=ChangeClass.MONEY,
+)
+
+
+def archive(path: str) -> Request:
+    """Archive by `active: false`."""
+    return Request(
+        verb="archive",
+        method="post",
+        path=path,
+        params={"active": False},
+        expect={"alive": False},
+        undo="declare the block again and apply: it becomes active again",
+    )
+
+
+def no_rules(attrs: Attrs) -> Iterable[Problem]:
+    """Have no rules across fields."""
+    return ()

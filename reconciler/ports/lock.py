@@ -1,0 +1,37 @@
+"""The lock as a port: one apply for each account, mode and project."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a lock: "user@host pid 12 (plan 3fa9...)", since when (epoch seconds, UTC)."""
+
+    who: str
+    since: int
+
+
+class HeldLock(Protocol):
+    """A lock in hand."""
+
+    def check(self) -> None:
+        """Raise LockLost if the lock may no longer be ours; called before each send."""
+        ...
+
+
+class Locks(Protocol):
+    """Hands out locks by scope, such as "acct_1/test/acme"."""
+
+    def acquire(self, scope: str, who: str, *, wait_seconds: int = 0) -> AbstractContextManager[HeldLock]:
+        """Take the lock, waiting at most so long; raise LockHeld, naming the holder. Released on exit."""
+        ...
+
+    def holder(self, scope: str) -> Holder | None: ...
+
+    def release(self, scope: str) -> Holder | None:
+        """Break a lock, whoever holds it; return who held it."""
+        ...

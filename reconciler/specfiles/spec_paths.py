@@ -1,0 +1,54 @@
+"""Which files a project's `specs:` name: YAML files, in order, each once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from reconciler.specfiles import codes
+from reconciler.specfiles.findings import Findings
+
+EXTENSIONS = (".yaml", ".yml")
+
+
+def list_spec_paths(folder: Path, names: tuple[str, ...], findings: Findings) -> list[tuple[Path, str]]:
+    """List the files, each with its name relative to the project's folder; a file reached twice counts once.
+
+    Files whose names start with a dot are left out, as are all that are not YAML. A missing place is an error.
+    """
+    found: dict[str, tuple[Path, str]] = {}
+    for name in names:
+        for path in _below(folder / name, name, findings):
+            found.setdefault(os.path.realpath(path), (path, Path(os.path.relpath(path, folder)).as_posix()))
+    return sorted(found.values(), key=lambda one: one[1])
+
+
+def _below(place: Path, name: str, findings: Findings) -> Iterator[Path]:
+    try:
+        is_file, is_folder = place.is_file(), place.is_dir()
+    except (OSError, ValueError):
+        is_file = is_folder = False
+    if is_file:
+        yield place
+    elif is_folder:
+        yield from _walk(place)
+    else:
+        hint = "make the folder, or name another under specs: in billplan.yaml"
+        findings.report(codes.UNREADABLE, f"specs: there is no file or folder {name!r}", None, hint)
+
+
+def _walk(top: Path) -> Iterator[Path]:
+    seen: set[str] = set()
+    for place, folders, files in os.walk(top, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:
+            # A link that leads back to where the walk has been.
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(place, name)
+            if path.suffix in EXTENSIONS and not name.startswith(".") and path.is_file():
+                yield path
