@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.core.address import Address
@@ -32,10 +32,10 @@ class Difference:
 
 def linked(kind: Kind, attrs: Attrs, link: Link) -> dict[str, Value]:
     """Write the ids of declared resources as references, so that specs and live objects compare by address."""
-    out = dict(attrs)
-    for name in attrs:
-        if root(name) in _referring(kind):
-            out[name] = _relink(leaf(kind.body, name).type, attrs[name], link)
+    out, referring = dict(attrs), _referring(kind)
+    for name, value in attrs.items():
+        if name in referring or ("[" in name and root(name) in referring):
+            out[name] = _relink(leaf(kind.body, name).type, value, link)
     return out
 
 
@@ -66,12 +66,19 @@ def _relink(kind: FieldType, value: Value, link: Link) -> Value:
 
 def owned(desired: Desired, kind: Kind, *, deferred: bool = True) -> dict[str, Value]:
     """List the attributes that billplan owns: declared, and not ignored."""
-    ignored = set(desired.lifecycle.ignore)
+    ignored = desired.lifecycle.ignore
+    if not ignored and deferred:
+        return dict(desired.attrs)
     return {
         n: v
         for n, v in desired.attrs.items()
-        if n not in ignored and root(n) not in ignored and (deferred or not leaf(kind.body, n).deferred)
+        if not is_ignored(desired, n) and (deferred or not leaf(kind.body, n).deferred)
     }
+
+
+def is_ignored(desired: Desired, name: str) -> bool:
+    """Say whether an attribute, or the field that it is a part of, is left to others."""
+    return name in desired.lifecycle.ignore or root(name) in desired.lifecycle.ignore
 
 
 def differences(desired: Desired, observed: Observed, kind: Kind) -> list[Difference]:
@@ -79,37 +86,48 @@ def differences(desired: Desired, observed: Observed, kind: Kind) -> list[Differ
     found: list[Difference] = []
     wanted = owned(desired, kind)
     for name, after in wanted.items():
+        before = observed.attrs.get(name)
+        if before == after or (name == "active" and observed.spent):
+            continue
         field = leaf(kind.body, name)
-        before = observed.attrs.get(name, field.default)
-        if before != after:
-            forces = field.on_change is not OnChange.UPDATE
-            diff = FieldDiff(name=name, before=before, after=after, forces=forces)
-            found.append(Difference(diff=diff, on_change=field.on_change, change_class=field.change_class))
+        if before is not None or field.default != after:
+            found.append(_difference(kind, name, field.default if before is None else before, after))
     found += _released(wanted, desired, observed, kind)
+    if not found:
+        return found
     order = {f.name: n for n, f in enumerate(kind.body.fields)}
     return sorted(found, key=lambda d: (order[root(d.diff.name)], d.diff.name))
+
+
+def _difference(kind: Kind, name: str, before: Value, after: Value) -> Difference:
+    field = leaf(kind.body, name)
+    on_change = OnChange.REPLACE if kind.fixed(name, before, after) else field.on_change
+    diff = FieldDiff(name=name, before=before, after=after, forces=on_change is not OnChange.UPDATE)
+    return Difference(diff=diff, on_change=on_change, change_class=field.change_class)
 
 
 def _released(wanted: Attrs, desired: Desired, observed: Observed, kind: Kind) -> Iterable[Difference]:
     if observed.owner is None or not observed.owner.digest:
         return
-    applied = AppliedDigest(observed.owner.digest)
-    ignored = set(desired.lifecycle.ignore)
-    for name, live in observed.attrs.items():
-        if name in wanted or name in MARKS or name in ignored or root(name) in ignored or not applied.owned(name):
+    undeclared = [n for n in observed.attrs if n not in wanted and n not in MARKS and not is_ignored(desired, n)]
+    applied = AppliedDigest(observed.owner.digest) if undeclared else None
+    for name in undeclared:
+        live = observed.attrs[name]
+        if applied is None or not applied.owned(name):
             continue
         field = leaf(kind.body, name)
         if live == field.default or (root(name) == "metadata" and not applied.applied(name, live)):
             # A metadata key whose value somebody else has set since is theirs now.
             continue
-        yield _release(name, live, field)
+        yield _release(name, live, kind)
 
 
-def _release(name: str, live: Value, field: Field) -> Difference:
-    forces = field.on_change is not OnChange.UPDATE
-    diff = FieldDiff(name=name, before=live, after=field.default, forces=forces)
-    if forces or field.clearable or field.default is not None:
-        return Difference(diff=diff, on_change=field.on_change, change_class=field.change_class)
+def _release(name: str, live: Value, kind: Kind) -> Difference:
+    field = leaf(kind.body, name)
+    unset = _difference(kind, name, live, field.default)
+    diff = unset.diff
+    if diff.forces or field.clearable or field.default is not None:
+        return unset
     if field.change_class is ChangeClass.MONEY and field.split:
         # Stripe has no way to take one currency away from an object.
         diff = FieldDiff(name=name, before=live, after=None, forces=True)
@@ -117,30 +135,42 @@ def _release(name: str, live: Value, field: Field) -> Difference:
     return Difference(diff=diff, on_change=OnChange.UPDATE, change_class=field.change_class, released=True)
 
 
-def drifted(address: Address, desired: Attrs, observed: Observed, kind: Kind) -> list[Drift]:
-    """List the owned attributes that differ from what was last applied. Both sides must be linked."""
+def drifted(desired: Desired, observed: Observed, kind: Kind, links: Sequence[Link]) -> list[Drift]:
+    """List the owned attributes that differ from what was last applied.
+
+    `observed` is as it was read. A reference may have been applied as an id, or under an address that the resource had
+    then: `links` name an id in every way in which it may stand in the marker, the present one first.
+    """
     if observed.owner is None:
         return []
-    applied = AppliedDigest(observed.owner.digest)
-    names = {n: None for n in (*desired, *observed.attrs) if n not in MARKS and applied.owned(n)}
+    applied, mine = AppliedDigest(observed.owner.digest), owned(desired, kind)
+    names = {n: None for n in (*mine, *observed.attrs) if n not in MARKS and not is_ignored(desired, n)}
     found = []
     for name in names:
-        live = observed.attrs.get(name, leaf(kind.body, name).default)
-        if applied.applied(name, live):
+        if not applied.owned(name) or (name == "active" and observed.spent):
             continue
-        wanted = desired.get(name)
+        live = _spellings(kind, name, observed.attrs.get(name, leaf(kind.body, name).default), links)
+        if any(applied.applied(name, spelled) for spelled in live):
+            continue
+        wanted = mine.get(name)
         known = applied.applied(name, wanted)
         found.append(
             Drift(
-                address=address,
+                address=desired.address,
                 remote_id=observed.remote_id,
                 name=name,
                 applied=wanted if known else None,
                 known=known,
-                live=live,
+                live=live[0],
             )
         )
     return found
+
+
+def _spellings(kind: Kind, name: str, value: Value, links: Sequence[Link]) -> list[Value]:
+    if root(name) not in _referring(kind):
+        return [value]
+    return [*(_relink(leaf(kind.body, name).type, value, link) for link in links), value]
 
 
 def marker_digest(desired: Desired, kind: Kind, *, deferred: bool = True) -> str:

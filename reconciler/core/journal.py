@@ -49,7 +49,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where the steps of a plan stand, folded from the records of all its runs."""
+    """Where the steps of a plan stand, folded from the records of all its runs: each in one place, by its last word."""
 
     done: dict[str, str] = field(default_factory=dict)
     in_doubt: dict[str, Record] = field(default_factory=dict)
@@ -61,17 +61,16 @@ def fold(records: Iterable[Record]) -> Progress:
     progress = Progress()
     for record in records:
         step = record.step_id
+        if record.event is Event.SKIPPED:
+            continue
+        progress.done.pop(step, None)
+        progress.in_doubt.pop(step, None)
+        progress.failed.pop(step, None)
         match record.event:
             case Event.SENT | Event.UNKNOWN:
-                progress.failed.pop(step, None)
                 progress.in_doubt[step] = record
             case Event.SUCCEEDED:
-                progress.in_doubt.pop(step, None)
-                progress.failed.pop(step, None)
                 progress.done[step] = record.remote_id or ""
             case Event.FAILED:
-                progress.in_doubt.pop(step, None)
                 progress.failed[step] = record
-            case Event.SKIPPED:
-                pass
     return progress

@@ -62,7 +62,9 @@ class Kind:
 
     `natural_key`: the attribute (or "id") that names an object besides its marker. `chosen_id`: the id is ours to
     choose. `marked`: it has metadata, and so a marker. `unsell` names fields that must let go of an object before it is
-    retired, as (kind, field): a product's default price. `check` looks at fields together.
+    retired, as (kind, field): a product's default price. `check` looks at fields together. `fixed` tells of an
+    attribute, before and after, whether Stripe refuses this very change of a field that may change otherwise. `spent`
+    tells of a raw object, at a moment, whether it became inactive by its own limits.
     """
 
     name: str
@@ -88,6 +90,8 @@ class Kind:
     unsell: tuple[tuple[str, str], ...] = ()
     retire_unasked: bool = True
     alive: Callable[[Mapping[str, Value]], bool] = lambda raw: bool(raw.get("active", True))
+    fixed: Callable[[str, Value, Value], bool] = lambda name, before, after: False
+    spent: Callable[[Mapping[str, Value], int], bool] = lambda raw, now: False
 
     def observe(self, raw: Mapping[str, Value], as_of: int, origin: Origin = Origin.LIVE) -> Observed:
         """Read a raw object, as Stripe returns it with `expand`, into canonical attributes."""
@@ -101,6 +105,7 @@ class Kind:
             as_of=as_of,
             origin=origin,
             owner=_owner(attrs) if self.marked else None,
+            spent=self.spent(raw, as_of),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.address import Address
@@ -40,14 +40,21 @@ class Located:
     unmarked: bool = field(default=False)
 
 
-def moved_from(address: Address, moved: Sequence[Moved]) -> Address | None:
-    """Name the address that this one had before, by a move of itself or of the source that holds it."""
-    for move in moved:
-        if move.after == address:
-            return move.before
-        if move.after.key is None and (move.after.kind, move.after.name) == (address.kind, address.name):
-            return Address(move.before.kind, move.before.name, address.key)
-    return None
+class Moves:
+    """The `moved:` entries, findable by the address that a resource has now."""
+
+    def __init__(self, moved: Iterable[Moved]) -> None:
+        self._before = {m.after: m.before for m in moved}
+
+    def origin(self, address: Address) -> Address | None:
+        """Name the address that this one had before, by a move of itself or of the source that holds it."""
+        if not self._before:
+            return None
+        before = self._before.get(address)
+        if before is not None or address.key is None:
+            return before
+        source = self._before.get(Address(address.kind, address.name))
+        return None if source is None else Address(source.kind, source.name, address.key)
 
 
 def head_of(marked: Sequence[Observed]) -> tuple[Observed | None, tuple[Observed, ...], str]:
@@ -63,19 +70,23 @@ def head_of(marked: Sequence[Observed]) -> tuple[Observed | None, tuple[Observed
     return head, tuple(predecessors), ""
 
 
-def locate(desired: Desired, kind: Kind, snapshot: Snapshot, request: PlanRequest) -> Located:
+def locate(desired: Desired, kind: Kind, snapshot: Snapshot, request: PlanRequest, moves: Moves) -> Located:
     """Find the object that a desired resource is, or say that there is none, or why it must not be touched."""
     address = desired.address
     key = key_at_creation(desired, kind, request.project)
     if not kind.marked:
         return _by_event(desired, kind, snapshot, key)
-    marked, before = list(snapshot.marked.get(address, ())), moved_from(address, request.moved)
+    marked, before = list(snapshot.marked.get(address, ())), moves.origin(address)
     base = Located(incarnations=tuple(o.remote_id for o in snapshot.incarnations(address, key)), natural_key=key)
     if before is not None and snapshot.marked.get(before):
-        if any(o.alive for o in marked):
+        # What was replaced under the old address keeps the old marker: the two are one history.
+        marked += snapshot.marked[before]
+        head, _, wrong = head_of(marked)
+        if wrong:
             reason = f"both {before} and {address} have a live object"
             return replace(base, refused=reason, hint="take the moved: entry out, or retire one of the two first")
-        marked, base = list(snapshot.marked[before]), replace(base, moved_from=before)
+        if head is not None and head.owner is not None and head.owner.address == before:
+            base = replace(base, moved_from=before)
     if marked:
         return _by_marker(desired, kind, snapshot, marked, base)
     if desired.lifecycle.adopt is not None:
@@ -93,15 +104,23 @@ def _by_marker(desired: Desired, kind: Kind, snapshot: Snapshot, marked: list[Ob
     if adopt is not None and adopt != head.remote_id:
         reason = f"adopt names {adopt}, but {desired.address} is {head.remote_id} already"
         return replace(found, refused=reason, hint="take adopt: out, or retire the present object first")
-    declared = desired.attrs.get(kind.natural_key or "")
-    for other in snapshot.keyed.get((kind.name, str(declared)), ()) if declared is not None else ():
-        related = {o.remote_id for o in marked}
-        if other.remote_id not in related and other.alive and kind.on_replace is not OnReplace.RETIRE_FIRST:
+    declared, related = desired.attrs.get(kind.natural_key or ""), {o.remote_id for o in marked}
+    for other in _key_holders(kind, snapshot, None if declared is None else str(declared)):
+        if other.remote_id not in related:
             reason = (
                 f"its marker is on {head.remote_id}, but {kind.natural_key} {declared!r} belongs to {other.remote_id}"
             )
             return replace(found, refused=reason, hint=f"give one of them another {kind.natural_key}")
     return found
+
+
+def _key_holders(kind: Kind, snapshot: Snapshot, key: str | None) -> list[Observed]:
+    """List the objects that keep a natural key from being given to another one."""
+    if key is None:
+        return []
+    # Codes may be used again once retired; ids and lookup keys are taken for good.
+    reusable = kind.on_replace is OnReplace.RETIRE_FIRST
+    return [o for o in snapshot.keyed.get((kind.name, key), ()) if o.alive or not reusable]
 
 
 def _by_adopt(desired: Desired, adopt: str, snapshot: Snapshot, base: Located, request: PlanRequest) -> Located:
@@ -113,31 +132,24 @@ def _by_adopt(desired: Desired, adopt: str, snapshot: Snapshot, base: Located, r
 
 
 def _by_key(desired: Desired, kind: Kind, snapshot: Snapshot, base: Located, request: PlanRequest) -> Located:
-    if base.natural_key is None:
-        return base
-    # Codes may be used again once retired; ids and lookup keys are taken for good.
-    reusable = kind.on_replace is OnReplace.RETIRE_FIRST
-    holders = [o for o in snapshot.keyed.get((kind.name, base.natural_key), ()) if o.alive or not reusable]
+    holders = _key_holders(kind, snapshot, base.natural_key)
     if not holders:
         return base
     head = holders[0]
-    if head.owner is not None and head.owner.project == request.project:
+    if head.owner is not None and (head.owner.project != request.project or head.owner.address is not None):
         return _take(desired, head, base, request)
-    if head.owner is not None and str(desired.address) in request.takeover:
-        return replace(base, head=head, adopting=True)
-    if head.owner is not None:
-        return _foreign(desired, head, base)
     reason = f"{head.remote_id} has the {kind.natural_key} {base.natural_key!r} already and is not managed by billplan"
     return replace(base, refused=reason, hint=f"to take it over, add to {desired.address}:  adopt: {head.remote_id}")
 
 
 def _take(desired: Desired, head: Observed, base: Located, request: PlanRequest) -> Located:
     owner = head.owner
-    if owner is not None and owner.project == request.project:
+    if owner is not None and owner.project == request.project and owner.address is not None:
         reason = f"{head.remote_id} is {owner.address} of this project"
         hint = f"moved: [{{from: {owner.address}, to: {desired.address}}}]"
         return replace(base, refused=reason, hint=f"to rename it, add  {hint}")
-    if owner is not None and str(desired.address) not in request.takeover:
+    foreign = owner is not None and owner.project != request.project
+    if foreign and str(desired.address) not in request.takeover:
         return _foreign(desired, head, base)
     return replace(base, head=head, adopting=True)
 
@@ -160,9 +172,7 @@ def _by_event(desired: Desired, kind: Kind, snapshot: Snapshot, key: str | None)
 
 
 def links(located: Mapping[Address, Located]) -> dict[tuple[str, str], Address]:
-    """Map each live object that is a declared resource to its address."""
-    return {
-        (found.head.kind, found.head.remote_id): address
-        for address, found in located.items()
-        if found.head is not None and not found.refused
-    }
+    """Map each live object that is a declared resource to its address; a refused one's stays what it is."""
+    heads = [(address, found.head, bool(found.refused)) for address, found in located.items() if found.head is not None]
+    heads.sort(key=lambda one: one[2], reverse=True)
+    return {(head.kind, head.remote_id): address for address, head, _ in heads}

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable
 from functools import lru_cache
 
 from reconciler.core.values import Attrs, Value, canonical
@@ -45,6 +44,3 @@ class AppliedDigest:
     def applied(self, name: str, value: Value) -> bool:
         """Say whether this is the value that was last applied to the attribute."""
         return self._hashes.get(_short(name, _NAME)) == _short(canonical(value), _VALUE)
-
-
-Linker = Callable[[Value], Value]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Drift
@@ -67,7 +68,7 @@ class Header:
     environment: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """The difference between the specs and an account, and how to close it.
 
@@ -104,15 +105,16 @@ class Plan:
         counts[Action.NOOP.value] += self.unchanged
         return {a.value: counts.get(a.value, 0) for a in Action}
 
-    @property
+    # Kept, because every idempotency key of an update is made from it.
+    @cached_property
     def digest(self) -> str:
-        """Bind target, specs and every exact call in one hash."""
+        """Bind target, specs and every exact call in one hash; what guards say of it is not a part."""
         head = {f: getattr(self.header, f) for f in Header.__dataclass_fields__}
         steps = [
             [s.id, s.method, s.path, s.params, s.needs, precondition_json(s.precondition), s.expect] for s in self.steps
         ]
         changes = [[str(c.address), c.action.value, c.remote_id] for c in self.changes]
-        return digest([head, changes, steps, list(self.refusals)])
+        return digest([head, changes, steps])
 
 
 def precondition_json(precondition: Absent | Unchanged) -> dict[str, Value]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import asdict
 from itertools import groupby
 from typing import Any
@@ -33,20 +33,23 @@ _NO_BODY = Struct(fields=())
 
 def plan_document(plan: Plan, kinds: Kinds) -> Document:
     """Spell a whole plan, with the exact calls that an apply makes."""
+    return {name: list(v) if isinstance(v, Iterator) else v for name, v in document_members(plan, kinds)}
+
+
+def document_members(plan: Plan, kinds: Kinds) -> Iterator[tuple[str, Any]]:
+    """Yield the members of the document one by one; what is long comes as an iterator, to be written as it is made."""
     pending = made_anew(plan)
-    return {
-        **asdict(plan.header),
-        "applicable": plan.applicable,
-        "complete": plan.complete,
-        "summary": plan.summary,
-        "refusals": list(plan.refusals),
-        "unmanaged": dict(plan.unmanaged),
-        "resource_changes": [_resource_change(c, kinds, pending) for c in plan.changes],
-        "resource_drift": [_resource_drift(list(d), kinds) for _, d in groupby(plan.drift, _drifting)],
-        "diagnostics": [diagnostic_document(d) for d in plan.diagnostics],
-        "steps": [_step(s) for s in plan.steps],
-        "digest": plan.digest,
-    }
+    yield from asdict(plan.header).items()
+    yield "applicable", plan.applicable
+    yield "complete", plan.complete
+    yield "digest", plan.digest
+    yield "summary", plan.summary
+    yield "refusals", list(plan.refusals)
+    yield "unmanaged", dict(plan.unmanaged)
+    yield "resource_changes", (_resource_change(c, kinds, pending) for c in plan.changes)
+    yield "resource_drift", (_resource_drift(list(d), kinds) for _, d in groupby(plan.drift, _drifting))
+    yield "diagnostics", (diagnostic_document(d) for d in plan.diagnostics)
+    yield "steps", (_step(s) for s in plan.steps)
 
 
 def made_anew(plan: Plan) -> frozenset[Address]:
@@ -199,4 +202,3 @@ def _step(step: Step) -> Document:
         "needs": list(step.needs),
         "undo": step.undo,
     }
-

@@ -43,6 +43,7 @@ def write_lines(plan: Plan) -> Iterator[str]:
             "refusals": plan.refusals,
             "unmanaged": plan.unmanaged,
             "unchanged": plan.unchanged,
+            "owned": plan.owned,
             "complete": plan.complete,
         }
     )[:-1]
@@ -84,6 +85,7 @@ def _plan(header: Header, footer: _Record, parts: Mapping[str, list[Any]]) -> Pl
         refusals=tuple(footer["refusals"]),
         unmanaged=footer["unmanaged"],
         unchanged=footer["unchanged"],
+        owned=footer["owned"],
         complete=footer["complete"],
     )
 

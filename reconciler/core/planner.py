@@ -7,15 +7,18 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Drift, FieldDiff
-from reconciler.core.compare import Difference, differences, drifted, linked, marker_digest, owned
-from reconciler.core.fields import ChangeClass, OnChange
+from reconciler.core.compare import Difference, differences, drifted, linked, marker_digest
+from reconciler.core.describe import changed, converging, created, refused, replaced, unchanged
+from reconciler.core.diagnostics import Diagnostic
+from reconciler.core.fields import OnChange
 from reconciler.core.graph import in_dependency_order
 from reconciler.core.kind import Kind, OnReplace
-from reconciler.core.locate import Located, PlanRequest, links, locate
+from reconciler.core.locate import Located, Moves, PlanRequest, links, locate
 from reconciler.core.plan import Step
 from reconciler.core.resources import MARK_ADDRESS, MARK_DIGEST, MARK_PROTECT, Desired, Observed, Snapshot
 from reconciler.core.retire import retire_orphans
 from reconciler.core.steps import StepList
+from reconciler.core.values import refs_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class Draft:
     unmanaged: Mapping[str, int]
     unchanged: int
     owned: Mapping[str, int]
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 class Planner:
@@ -40,10 +44,12 @@ class Planner:
         self.request = request
         self.snapshot = snapshot
         self.desired = {d.address: d for d in desired}
-        self.located = {d.address: locate(d, kinds[d.address.kind], snapshot, request) for d in desired}
+        self.moves = Moves(request.moved)
+        self.located = {d.address: locate(d, kinds[d.address.kind], snapshot, request, self.moves) for d in desired}
         self.steps = StepList(kinds, request.project, self.located)
         self.changes: dict[Address, Change] = {}
         self.drift: list[Drift] = []
+        self.diagnostics: list[Diagnostic] = []
         self.replaced: list[Address] = []
         self._links = links(self.located)
         self._held: dict[tuple[str, str], dict[str, list[Observed]]] = {}
@@ -51,6 +57,15 @@ class Planner:
     def link(self, kind: str, remote_id: str) -> Address | None:
         """Name the resource that a live id is, unless it is about to be replaced."""
         return self._links.get((kind, remote_id))
+
+    def _marked_link(self, kind: str, remote_id: str) -> Address | None:
+        one = self.snapshot.by_id.get((kind, remote_id))
+        owner = None if one is None else one.owner
+        return owner.address if owner is not None and owner.project == self.request.project else None
+
+    def _former_link(self, kind: str, remote_id: str) -> Address | None:
+        address = self.link(kind, remote_id)
+        return None if address is None else self.moves.origin(address)
 
     def draft(self) -> Draft:
         """Plan every resource in dependency order, then what refers back, then what has to go."""
@@ -71,101 +86,104 @@ class Planner:
             unmanaged=self._unmanaged(),
             unchanged=len(self.changes) - len(changed),
             owned=self._owned(),
+            diagnostics=tuple(self.diagnostics),
         )
 
     def _plan(self, desired: Desired) -> None:
-        found = self.located[desired.address]
-        blocked = self._blocked(desired)
-        if found.refused or blocked:
-            self._refuse(desired, found.refused or blocked, found.hint)
+        found, need = self.located[desired.address], self._refused_need(desired)
+        if found.refused:
+            self._refuse(desired, found.refused, found.hint)
+        elif need is not None and (found.head is None or self._missing(need)):
+            self._refuse_for(desired, need)
         elif found.head is None:
-            self._create(desired)
-        elif not self._refers_back(desired):
+            self.steps.create(desired)
+            self.changes[desired.address] = created(desired, self.kinds[desired.address.kind])
+        elif not self._refers_back(desired) or self._is_fixed(desired, found.head, found):
             self._compare(desired, found.head, found)
 
     def _refers_back(self, desired: Desired) -> list[str]:
         """Name the fields that refer to something that itself refers to this resource: a product's default price."""
         return [f.name for f in self.kinds[desired.address.kind].body.fields if f.deferred]
 
-    def _blocked(self, desired: Desired) -> str:
+    def _is_fixed(self, desired: Desired, head: Observed, found: Located) -> bool:
+        """Say whether more has to change than can be updated; then what refers back to it does not matter."""
+        _, _, differing = self._differences(desired, head, found)
+        return any(d.on_change is not OnChange.UPDATE for d in differing)
+
+    def _refused_need(self, desired: Desired) -> Address | None:
         for address in desired.depends_on:
-            change, found = self.changes.get(address), self.located.get(address)
-            if change is not None and change.action is Action.REFUSED and (found is None or found.head is None):
-                return f"it needs {address}, which is refused"
-        return ""
+            change = self.changes.get(address)
+            if change is not None and change.action is Action.REFUSED:
+                return address
+        return None
+
+    def _missing(self, address: Address) -> bool:
+        """Say whether a declared resource neither has an object nor gets one by this plan."""
+        found = self.located.get(address)
+        return address not in self.steps.creates and (found is None or found.head is None)
+
+    def _refuse_for(self, desired: Desired, need: Address, diffs: tuple[FieldDiff, ...] = ()) -> None:
+        self._refuse(desired, f"it needs {need}, which is refused", f"mend {need} first", diffs)
 
     def _refuse(self, desired: Desired, reason: str, hint: str, diffs: tuple[FieldDiff, ...] = ()) -> None:
-        found = self.located[desired.address]
-        self._put(
-            Change(
-                address=desired.address,
-                action=Action.REFUSED,
-                change_class=ChangeClass.COSMETIC,
-                reason=reason,
-                refused=reason,
-                hint=hint,
-                diffs=diffs,
-                remote_id=None if found.head is None else found.head.remote_id,
-                source=desired.source,
-                currency=_currency(desired),
-            )
-        )
+        self.changes[desired.address] = refused(desired, self.located[desired.address], reason, hint, diffs)
 
-    def _put(self, change: Change) -> None:
-        self.changes[change.address] = change
-
-    def _create(self, desired: Desired) -> None:
+    def _differences(
+        self, desired: Desired, head: Observed, found: Located
+    ) -> tuple[Desired, Observed, list[Difference]]:
+        """Compare what is wanted with what is, both under the names that the specs have for other resources."""
         kind = self.kinds[desired.address.kind]
-        self.steps.create(desired)
-        diffs = tuple(FieldDiff(name=n, before=None, after=v) for n, v in sorted(desired.attrs.items()))
-        self._put(
-            Change(
-                address=desired.address,
-                action=Action.CREATE,
-                change_class=kind.create_class,
-                reason="not in Stripe yet",
-                after=desired.attrs,
-                diffs=diffs,
-                source=desired.source,
-                currency=_currency(desired),
-            )
-        )
+        wanted = replace(desired, attrs=linked(kind, desired.attrs, self.link))
+        # What an object's former owner applied says nothing about what this project wants.
+        owner = None if found.adopting else head.owner
+        live = replace(head, attrs=linked(kind, head.attrs, self.link), owner=owner)
+        return wanted, live, differences(wanted, live, kind)
 
     def _compare(self, desired: Desired, head: Observed, found: Located) -> None:
         kind = self.kinds[desired.address.kind]
-        wanted = replace(desired, attrs=linked(kind, desired.attrs, self.link))
-        live = replace(head, attrs=linked(kind, head.attrs, self.link))
-        self.drift += drifted(desired.address, owned(wanted, kind), live, kind)
-        found_now = differences(wanted, live, kind)
-        if found.unmarked and (found_now or not head.alive) and desired.lifecycle.adopt is None:
-            self._refuse_unmarked(desired, head, found_now)
-        elif any(d.on_change is not OnChange.UPDATE for d in found_now):
-            self._replace(wanted, live, found, found_now)
+        wanted, live, differing = self._differences(desired, head, found)
+        stale = kind.marked and self._marker_differs(wanted, head, kind)
+        if (differing or stale) and not found.adopting:
+            self.drift += drifted(wanted, head, kind, (self.link, self._marked_link, self._former_link))
+        if found.unmarked and (differing or not head.alive) and desired.lifecycle.adopt is None:
+            self._refuse_unmarked(desired, head, differing)
+        elif any(d.on_change is not OnChange.UPDATE for d in differing):
+            self._replace(wanted, live, found, differing)
+        elif any(self._missing(r.address) for d in differing for r in refs_in(d.diff.after)):
+            need = next(r.address for d in differing for r in refs_in(d.diff.after) if self._missing(r.address))
+            self._refuse_for(desired, need, tuple(d.diff for d in differing))
         elif found.predecessors:
-            self._converge(wanted, found)
+            # An earlier apply began a replacement, and the former objects are still alive.
+            self.replaced.append(desired.address)
+            self._update(wanted, live, found, differing)
+            change = changed(wanted, live, found, differing, kind, Action.UPDATE)
+            self.changes[desired.address] = converging(change, found, kind)
         else:
-            self._update(wanted, live, found, found_now)
+            self._update(wanted, live, found, differing)
 
-    def _refuse_unmarked(self, desired: Desired, head: Observed, found: list[Difference]) -> None:
-        names = ", ".join(d.diff.name for d in found) or "it is inactive"
+    def _refuse_unmarked(self, desired: Desired, head: Observed, differing: list[Difference]) -> None:
+        names = ", ".join(d.diff.name for d in differing) or "it is inactive"
         reason = (
             f"{head.remote_id} exists and differs ({names}); a {head.kind} carries no marker, so it may not be yours"
         )
         hint = f"if it is, add to {desired.address}:  adopt: {head.remote_id}"
-        self._refuse(desired, reason, hint, tuple(d.diff for d in found))
+        self._refuse(desired, reason, hint, tuple(d.diff for d in differing))
 
     def _update(self, desired: Desired, head: Observed, found: Located, differing: list[Difference]) -> None:
         kind = self.kinds[desired.address.kind]
         names = [d.diff.name for d in differing if not d.released]
         revives = kind.revive is not None and not head.alive
-        stale_marker = kind.marked and self._marker_differs(desired, head, kind)
+        writes = bool(names) or found.adopting or found.moved_from is not None
+        writes = writes or (kind.marked and self._marker_differs(desired, head, kind))
         if revives:
             self.steps.revive(desired, head)
-        if names or found.adopting or found.moved_from or stale_marker:
+        if writes:
             self.steps.update(desired, head, names)
-        noop = not (names or revives or found.adopting or found.moved_from or stale_marker)
-        action = Action.NOOP if noop else Action.ADOPT if found.adopting else Action.UPDATE
-        self._put(self._changed(desired, head, found, differing, action))
+        if not writes and not revives:
+            self.changes[desired.address] = unchanged(desired, head)
+            return
+        action = Action.ADOPT if found.adopting else Action.UPDATE
+        self.changes[desired.address] = changed(desired, head, found, differing, kind, action)
 
     def _marker_differs(self, desired: Desired, head: Observed, kind: Kind) -> bool:
         protect = "true" if desired.lifecycle.protect else None
@@ -175,99 +193,61 @@ class Planner:
             or head.attrs.get(MARK_ADDRESS) != str(desired.address)
         )
 
-    def _changed(
-        self, desired: Desired, head: Observed, found: Located, differing: list[Difference], action: Action
-    ) -> Change:
-        if action is Action.NOOP:
-            return Change(
-                address=desired.address,
-                action=action,
-                change_class=ChangeClass.COSMETIC,
-                reason="",
-                remote_id=head.remote_id,
-            )
-        kind = self.kinds[desired.address.kind]
-        final = [t for d in differing if (t := kind.irreversible(d.diff.name, d.diff.before, d.diff.after))]
-        classes = [d.change_class for d in differing if not d.released] + [ChangeClass.COSMETIC]
-        classes += [ChangeClass.IRREVERSIBLE] if final else []
-        classes += [ChangeClass.MONEY] if kind.revive is not None and not head.alive else []
-        kept = [
-            f"{d.diff.name} is no longer declared; Stripe cannot unset it, so it stays" for d in differing if d.released
-        ]
-        return Change(
-            address=desired.address,
-            action=action,
-            change_class=max(classes, key=lambda c: c.rank),
-            reason=_reason(found, head, differing, kind),
-            remote_id=head.remote_id,
-            before={d.diff.name: d.diff.before for d in differing if d.diff.before is not None},
-            after=owned(desired, kind),
-            diffs=tuple(d.diff for d in differing if not d.released),
-            irreversible="; ".join(final),
-            notes=tuple(f"{n} is no longer declared; Stripe cannot unset it, so it stays" for n in kept),
-            source=desired.source,
-            currency=_currency(desired),
-        )
-
     def _replace(self, desired: Desired, head: Observed, found: Located, differing: list[Difference]) -> None:
-        kind = self.kinds[desired.address.kind]
-        forcing = [d.diff.name for d in differing if d.on_change is not OnChange.UPDATE]
+        kind, need = self.kinds[desired.address.kind], self._refused_need(desired)
+        forcing = ", ".join(d.diff.name for d in differing if d.on_change is not OnChange.UPDATE)
         diffs = tuple(d.diff for d in differing)
         if found.adopting or found.unmarked:
-            reason = f"{head.remote_id} differs in {', '.join(forcing)}, which cannot change in place"
+            reason = f"{head.remote_id} differs in {forcing}, which cannot change in place"
             self._refuse(desired, reason, "declare the values that the object has, or take adopt: out", diffs)
         elif kind.on_replace is OnReplace.REFUSED or any(d.on_change is OnChange.REFUSE for d in differing):
-            reason = f"{', '.join(forcing)} of a {kind.name} cannot change once it exists"
+            reason = f"{forcing} of a {kind.name} cannot change once it exists"
             hint = f"declare a new {kind.name} under another name, and take this one out when nothing uses it"
             self._refuse(desired, reason, hint, diffs)
+        elif desired.lifecycle.protect:
+            reason = f"it is protected, and {forcing} cannot change in place: it would be replaced"
+            hint = f"set protect: false on {desired.address}, or declare a new {kind.name} under another name"
+            self._refuse(desired, reason, hint, diffs)
+        elif need is not None:
+            self._refuse_for(desired, need, diffs)
         else:
             self._begin_replacement(desired, head, found, differing)
 
     def _begin_replacement(self, desired: Desired, head: Observed, found: Located, differing: list[Difference]) -> None:
-        kind = self.kinds[desired.address.kind]
-        forcing = [d.diff.name for d in differing if d.on_change is not OnChange.UPDATE]
+        kind, address = self.kinds[desired.address.kind], desired.address
         self._links.pop((kind.name, head.remote_id), None)
         if kind.natural_key is not None and kind.natural_key not in desired.attrs:
             # The lookup key goes over to the new object, whichever it was; defaults are for first creations.
             carried = head.attrs.get(kind.natural_key) or found.natural_key
-            self.located[desired.address] = found = replace(found, natural_key=carried)
+            known = tuple(o.remote_id for o in self.snapshot.incarnations(address, carried))
+            self.located[address] = found = replace(found, natural_key=carried, incarnations=known)
         first = ""
         if kind.on_replace is OnReplace.RETIRE_FIRST:
             for old in (head, *found.predecessors):
-                first = self.steps.retire(desired.address, old, (first,)) if old.alive else first
+                first = self.steps.retire(address, old, (first,)) if old.alive else first
         else:
-            self.replaced.append(desired.address)
+            self.replaced.append(address)
         self.steps.create(desired, after=first)
-        change = self._changed(desired, head, found, differing, Action.REPLACE)
-        gravest = max([change.change_class, kind.create_class], key=lambda c: c.rank)
-        reason = (
-            f"{', '.join(forcing)} cannot change in place: a new {kind.name} takes its place, the old one is archived"
-        )
-        self._put(replace(change, reason=reason, change_class=gravest, verb=kind.retire.verb))
-
-    def _converge(self, desired: Desired, found: Located) -> None:
-        """Finish a replacement that an earlier apply began: predecessors are still alive."""
-        head = found.head
-        if head is None:
-            raise ValueError("a predecessor without a head")
-        kind = self.kinds[desired.address.kind]
-        self.replaced.append(desired.address)
-        differing = differences(desired, head, kind)
-        self._update(desired, head, found, differing)
-        old = ", ".join(o.remote_id for o in found.predecessors)
-        change = self._changed(desired, head, found, differing, Action.UPDATE)
-        reason = f"{head.remote_id} has taken the place of {old}, which is still active: it is archived"
-        self._put(replace(change, reason=reason, change_class=kind.retire_class, verb=kind.retire.verb))
+        change = changed(desired, head, found, differing, kind, Action.REPLACE)
+        self.changes[address] = replaced(change, found, differing, kind)
 
     def _plan_referring_back(self, desired: Desired) -> None:
         """Plan what could not be compared before it was known what is replaced."""
         found, names = self.located[desired.address], self._refers_back(desired)
         if desired.address in self.steps.creates:
             for name in names:
-                if name in desired.attrs:
-                    self.steps.later(desired, name)
+                self._set_later(desired, name)
         elif names and desired.address not in self.changes and found.head is not None:
             self._compare(desired, found.head, found)
+
+    def _set_later(self, desired: Desired, name: str) -> None:
+        missing = [r.address for r in refs_in(desired.attrs.get(name)) if self._missing(r.address)]
+        if missing:
+            change = self.changes[desired.address]
+            note = f"{name} is not set yet: it needs {missing[0]}, which is refused"
+            self.changes[desired.address] = replace(change, notes=(*change.notes, note))
+        elif name in desired.attrs:
+            self.steps.later(desired, name)
 
     def _retire_replaced(self, desired: Desired) -> None:
         """Archive what was replaced, after everything that pointed to it points elsewhere."""
@@ -327,20 +307,3 @@ def _refuse_shared(located: dict[Address, Located]) -> None:
         if other != address:
             reason = f"{found.head.remote_id} is claimed by {other} as well"
             located[address] = replace(found, refused=reason, hint="one Stripe object belongs to one address")
-
-
-def _reason(found: Located, head: Observed, differing: list[Difference], kind: Kind) -> str:
-    if found.moved_from is not None:
-        return f"renamed from {found.moved_from}"
-    if found.adopting:
-        return f"takes over {head.remote_id}"
-    if kind.revive is not None and not head.alive:
-        return f"{head.remote_id} is inactive"
-    count = len([d for d in differing if not d.released])
-    if count:
-        return f"{count} field{'' if count == 1 else 's'} differ{'s' if count == 1 else ''}"
-    return "only billplan's own marker is brought up to date"
-
-
-def _currency(desired: Desired) -> str:
-    return str(desired.attrs.get("currency") or desired.attrs.get("restrictions[minimum_amount_currency]") or "")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.core.address import Address
-from reconciler.core.diagnostics import SourceRange
+from reconciler.core.diagnostics import Diagnostic, SourceRange
 from reconciler.core.fields import Path
 from reconciler.core.values import Attrs, Value
 
@@ -65,12 +65,13 @@ class Removed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Specs:
-    """Everything that a project's files declare, and the digest of what they say."""
+    """Everything that a project's files declare, the digest of what they say, and what was wrong with the files."""
 
     specs: tuple[Spec, ...]
     moved: tuple[Moved, ...] = ()
     removed: tuple[Removed, ...] = ()
     digest: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +105,9 @@ class Owner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """A live object. `alive`: it can still be sold or used (active, not archived or canceled). `created` and `as_of`
-    are epoch seconds, UTC."""
+    """A live object. `alive`: it can still be sold or used (active, not archived or canceled). `spent`: it became
+    inactive by itself, by its own limits, and cannot be made active again. `created` and `as_of` are epoch seconds,
+    UTC."""
 
     kind: str
     remote_id: str
@@ -115,6 +117,7 @@ class Observed:
     as_of: int
     origin: Origin = Origin.LIVE
     owner: Owner | None = None
+    spent: bool = False
 
 
 class Snapshot:

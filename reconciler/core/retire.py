@@ -9,7 +9,7 @@ from reconciler.core.changes import Action, Change
 from reconciler.core.compare import linked
 from reconciler.core.fields import ChangeClass
 from reconciler.core.kind import Kind
-from reconciler.core.locate import head_of, moved_from
+from reconciler.core.locate import head_of
 from reconciler.core.resources import Observed, Removed
 from reconciler.core.values import refs_in
 
@@ -39,7 +39,7 @@ def retire_orphans(planner: Planner) -> None:
 
 
 def _orphans(planner: Planner) -> dict[Address, list[Observed]]:
-    moved_away = {moved_from(a, planner.request.moved) for a in planner.desired} - {None}
+    moved_away = {planner.moves.origin(a) for a in planner.desired} - {None}
     orphans: dict[Address, list[Observed]] = {}
     forgotten = {r.address for r in planner.request.removed if r.action == "forget"}
     for address, marked in planner.snapshot.marked.items():

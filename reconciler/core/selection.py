@@ -28,5 +28,5 @@ def select(draft: Draft, globs: Sequence[str]) -> Draft:
         draft,
         changes=tuple(c for c in draft.changes if c.address in chosen),
         steps=tuple(s for s in draft.steps if s.address in chosen),
-        drift=tuple(d for d in draft.drift if d.address in chosen),
+        drift=tuple(d for d in draft.drift if d.address in chosen or any(d.address.matches(g) for g in globs)),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from reconciler.core.fields import Field, FieldType, Path, Problems
@@ -124,12 +125,14 @@ class Struct:
         return present[0] if present else None
 
     def check_names(self, value: Mapping[str, Value], path: Path, problems: Problems) -> None:
-        known = {n for f in self.fields for n in (f.name, f.twin) if n}
-        reasons = dict(self.excluded)
+        known = _names(self)
         for name in value:
+            if name in known:
+                continue
+            reasons = dict(self.excluded)
             if name in reasons:
                 problems.report((*path, name), "BP1202", f"{name} is not declared here", reasons[name])
-            elif name not in known:
+            else:
                 problems.report((*path, name), "BP1201", f"unknown field {name}", suggestion(name, known))
 
     def read(self, raw: Value) -> Value:
@@ -152,6 +155,12 @@ class Struct:
         described: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
         required = [f.name for f in self.fields if f.required]
         return {**described, "required": required} if required else described
+
+
+@lru_cache(maxsize=1024)
+def _names(struct: Struct) -> frozenset[str]:
+    """Name the fields of a struct, twins included."""
+    return frozenset(n for f in struct.fields for n in (f.name, f.twin) if n)
 
 
 def encoded(field: Field, value: Value) -> Iterator[tuple[str, Value]]:

@@ -69,9 +69,9 @@ class StepList:
         """Create the resource; its predecessor, if it has one, is named in the marker."""
         kind, found = self._kinds[desired.address.kind], self._located[desired.address]
         attrs = {n: v for n, v in desired.attrs.items() if not leaf(kind.body, n).deferred}
+        wants_later = len(attrs) < len(desired.attrs)
         if kind.natural_key is not None and found.natural_key is not None:
             attrs[kind.natural_key] = found.natural_key
-        wants_later = len(attrs) < len(desired.attrs)
         attrs = self._settle(attrs)
         marks = {n: v for n, v in self._marks(desired, kind, deferred=not wants_later).items() if v is not None}
         if found.head is not None and kind.marked:
@@ -100,7 +100,8 @@ class StepList:
         """Set these attributes in place, and write the marker."""
         kind = self._kinds[desired.address.kind]
         mine = owned(desired, kind)
-        target = {n: self._settle(mine.get(n)) for n in names}
+        target = {n: self._settle(mine.get(n, _unset(kind, n))) for n in names}
+        before = {n: self._settle(head.attrs.get(n, leaf(kind.body, n).default)) for n in names}
         marks = {
             n: v for n, v in self._marks(desired, kind, deferred=True).items() if head.attrs.get(n) != v
         }
@@ -115,13 +116,13 @@ class StepList:
             params={**params(kind.body, {**target, **marks}), **_expand(kind)},
             precondition=Unchanged(
                 remote_id=head.remote_id,
-                before={**{n: head.attrs.get(n, leaf(kind.body, n).default) for n in names}, **held},
+                before={**before, **held},
             ),
-            expect={**{n: _unset(kind, n, v) for n, v in target.items()}, **held, **marks},
+            expect={**target, **held, **marks},
             needs=self._needs(target),
             undo="restore the block as it was before and apply",
         )
-        self.lets_go.update({(n, str(head.attrs[n])): step.id for n in names if n in head.attrs})
+        self.lets_go.update({(n, str(before[n])): step.id for n in names})
         return self._add(step)
 
     def revive(self, desired: Desired, head: Observed) -> str:
@@ -167,7 +168,7 @@ class StepList:
 
     def repoint(self, address: Address, kind: Kind, holder: Observed, field: str, old: str) -> str:
         """Let another object go of one that is about to be retired: to its successor, or to none."""
-        successor: Value = Ref(address) if address in self.creates else None
+        successor: Value = Ref(address) if address in self.creates else self._heir(address, old)
         holds = self._kinds[holder.kind]
         step = Step(
             id=f"{address}/repoint {holder.remote_id}",
@@ -183,6 +184,12 @@ class StepList:
             undo=f"set {field} to {old} again",
         )
         return self._add(step)
+
+    def _heir(self, address: Address, old: str) -> str | None:
+        """Name the object that an earlier apply, cut short, has put in the place of an old one."""
+        found = self._located.get(address)
+        head = None if found is None else found.head
+        return head.remote_id if head is not None and head.alive and head.remote_id != old else None
 
     def retire(self, address: Address, observed: Observed, needs: Iterable[str] = ()) -> str:
         """Retire one object in the kind's own way."""
@@ -228,8 +235,10 @@ def _identity(marks: Mapping[str, Value]) -> dict[str, Value]:
     return {n: v for n, v in marks.items() if n != MARK_DIGEST}
 
 
-def _unset(kind: Kind, name: str, value: Value) -> Value:
-    return leaf(kind.body, name).default if value is None else value
+def _unset(kind: Kind, name: str) -> Value:
+    # What cannot be emptied goes back to the value that Stripe gives by itself.
+    field = leaf(kind.body, name)
+    return None if field.clearable else field.default
 
 
 def _expand(kind: Kind) -> dict[str, Value]:

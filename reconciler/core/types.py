@@ -82,7 +82,9 @@ class Text:
             return {"enum": list(self.choices)}
         described: dict[str, Any] = {"type": "string", "minLength": 1, "maxLength": self.max_length}
         if self.pattern:
-            described["pattern"] = f"^(?:{self.pattern})$"
+            # What is compared in lower case may be written in either.
+            pattern = self.pattern.replace("a-z", "A-Za-z") if self.fold else self.pattern
+            described["pattern"] = f"^(?:{pattern})$"
         return described
 
 

@@ -9,7 +9,7 @@ from reconciler.core.desire import desire, key_at_creation
 from reconciler.core.diagnostics import Diagnostic, in_order
 from reconciler.core.graph import find_cycle
 from reconciler.core.kind import Kind
-from reconciler.core.resources import Desired, Moved, Specs
+from reconciler.core.resources import Desired, Moved, Removed, Specs
 from reconciler.core.suggest import suggestion
 from reconciler.core.values import refs_in
 
@@ -29,6 +29,7 @@ def check_specs(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[
     found += _cycles(desired)
     found += _double_claims(desired, kinds, project)
     found += _moves(specs, declared.keys())
+    found += _removals(specs, declared.keys())
     return tuple(desired), in_order(found)
 
 
@@ -96,35 +97,59 @@ def _double(one: Desired, other: Desired, what: str, value: str) -> Diagnostic:
 
 
 def _moves(specs: Specs, declared: Set[Address]) -> list[Diagnostic]:
-    found = [_move(m, "BP1305", t) for m in specs.moved for t in _move_troubles(m, declared)]
-    for removed in specs.removed:
-        if removed.address in declared:
-            found.append(
-                Diagnostic(
-                    code="BP1306",
-                    summary=f"{removed.address} is declared and listed under removed:",
-                    address=removed.address,
-                    source=removed.source,
-                    hint="take out one of the two",
-                )
-            )
-    return found
+    # A source of rows stands for all its rows.
+    sources = {Address(a.kind, a.name) for a in declared if a.key is not None}
+    known = declared | sources
+    found = [_move(m, *trouble) for m in specs.moved for trouble in _move_troubles(m, known)]
+    return found + _moved_twice(specs.moved)
 
 
-def _move_troubles(moved: Moved, declared: Set[Address]) -> list[str]:
+def _move_troubles(moved: Moved, declared: Set[Address]) -> list[tuple[str, str]]:
+    """Say what is wrong with one entry, each with the way out."""
     troubles = []
     if moved.before.kind != moved.after.kind:
-        troubles.append(f"a {moved.before.kind} cannot become a {moved.after.kind}")
+        summary = f"a {moved.before.kind} cannot become a {moved.after.kind}"
+        troubles.append((summary, "take the entry out, and declare the new resource beside the old one"))
     if moved.before in declared:
-        troubles.append(f"{moved.before} is moved away and still declared")
-    if moved.after not in declared and not any(_holds(moved.after, a) for a in declared):
-        troubles.append(f"{moved.after} is not declared")
+        summary = f"{moved.before} is moved away and still declared"
+        troubles.append((summary, f"take the block of {moved.before} out, or the moved: entry"))
+    if moved.after not in declared:
+        near = suggestion(str(moved.after), [str(a) for a in declared if a.kind == moved.after.kind])
+        hint = near or "name the address that the resource has now; take the entry out if it has left since"
+        troubles.append((f"{moved.after} is not declared", hint))
     return troubles
 
 
-def _holds(prefix: Address, address: Address) -> bool:
-    return prefix.key is None and (prefix.kind, prefix.name) == (address.kind, address.name)
+def _moved_twice(moves: Sequence[Moved]) -> list[Diagnostic]:
+    found = []
+    origins: dict[Address, Moved] = {}
+    targets: dict[Address, Moved] = {}
+    for moved in moves:
+        for seen, address, words in ((origins, moved.before, "from"), (targets, moved.after, "to")):
+            other = seen.setdefault(address, moved)
+            if other is not moved and (other.before, other.after) != (moved.before, moved.after):
+                summary = f"two moved: entries go {words} {address}"
+                found.append(_move(moved, summary, f"the other one is at {other.source}: take out one of the two"))
+    return found
 
 
-def _move(moved: Moved, code: str, summary: str) -> Diagnostic:
-    return Diagnostic(code=code, summary=summary, address=moved.after, source=moved.source)
+def _move(moved: Moved, summary: str, hint: str) -> Diagnostic:
+    return Diagnostic(code="BP1305", summary=summary, address=moved.after, source=moved.source, hint=hint)
+
+
+def _removals(specs: Specs, declared: Set[Address]) -> list[Diagnostic]:
+    found = []
+    actions: dict[Address, Removed] = {}
+    for removed in specs.removed:
+        if removed.address in declared:
+            summary, hint = f"{removed.address} is declared and listed under removed:", "take out one of the two"
+            found.append(_removal(removed, summary, hint))
+        other = actions.setdefault(removed.address, removed)
+        if other.action != removed.action:
+            summary = f"{removed.address} is removed in two ways: {other.action} and {removed.action}"
+            found.append(_removal(removed, summary, f"the other one is at {other.source}: take out one of the two"))
+    return found
+
+
+def _removal(removed: Removed, summary: str, hint: str) -> Diagnostic:
+    return Diagnostic(code="BP1306", summary=summary, address=removed.address, source=removed.source, hint=hint)

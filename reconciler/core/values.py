@@ -15,6 +15,9 @@ from reconciler.core.address import Address, parse_address
 Value: TypeAlias = Any
 Attrs: TypeAlias = Mapping[str, Value]
 
+# Made once: json.dumps would make another one for each of the many thousand hashes of a plan.
+_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 
 @dataclass(frozen=True, slots=True)
 class Ref:
@@ -45,10 +48,13 @@ def to_json(value: Value) -> Value:
         return value
     if isinstance(value, Ref):
         return {"$ref": str(value.address), "attr": value.attr}
+    if isinstance(value, dict | list):
+        # The common cases before the slow test for any Mapping.
+        return [to_json(v) for v in value] if isinstance(value, list) else {str(k): to_json(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return [to_json(v) for v in value]
     if isinstance(value, Mapping):
         return {str(k): to_json(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_json(v) for v in value]
     if isinstance(value, Decimal):
         return decimal_text(value)
     raise TypeError(f"{type(value).__name__} has no place in a plan: {value!r}")
@@ -67,7 +73,7 @@ def from_json(value: Value) -> Value:
 
 def canonical(value: Value) -> str:
     """Write a value as JSON in the one way in which equal values are equal texts."""
-    return json.dumps(to_json(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _WRITER.encode(to_json(value))
 
 
 def digest(value: Value) -> str:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from reconciler.core.journal import Run
-from reconciler.core.kind import Kind
+from reconciler.core.journal import Run, fold
 from reconciler.core.plan import Plan, Step
+from reconciler.core.results import Outcome, Result
+from reconciler.engine.gate import Gate
 from reconciler.engine.make_plan import Outside, touched_kinds
-from reconciler.engine.perform import Outcome, Result, Work, perform
+from reconciler.engine.perform import Work, perform
 from reconciler.engine.refresh import refresh
-from reconciler.engine.sight import Sight
+from reconciler.engine.sight import Sight, Since
 from reconciler.engine.target import Pins, Target, check_plan, check_target
-from reconciler.errors import PlanRefused, StalePlan
+from reconciler.errors import PlanRefused, StalePlan, StoreError
 from reconciler.ports.ledger import Ledger
 from reconciler.ports.lock import HeldLock, Locks
+from reconciler.ports.progress import Progress
 
 OnResult = Callable[[Result], None]
 
@@ -61,7 +64,7 @@ def apply(plan: Plan, outside: Outside, ledger: Ledger, locks: Locks, options: A
         raise PlanRefused("the plan is refused: " + "; ".join(words), hint=hint)
     with locks.acquire(str(target.scope), options.who, wait_seconds=options.wait_seconds) as lock:
         _check_newest(plan, ledger, target)
-        return _run(plan, outside, (ledger, lock), options, target)
+        return _Run(plan, outside, ledger, options, target).under(lock)
 
 
 def _check_newest(plan: Plan, ledger: Ledger, target: Target) -> None:
@@ -74,78 +77,113 @@ def _check_newest(plan: Plan, ledger: Ledger, target: Target) -> None:
         raise StalePlan(message, hint="make a new plan")
 
 
-def _run(plan: Plan, outside: Outside, kept: tuple[Ledger, HeldLock], options: ApplyOptions, target: Target) -> Applied:
-    ledger, lock = kept
-    scope = target.scope
-    run = Run(
-        id=0,
-        account=scope.account,
-        livemode=scope.livemode,
-        project=scope.project,
-        plan_digest=plan.digest,
-        actor=options.who,
-        started_at=target.now,
-    )
-    run_id = ledger.start(run)
-    kinds = touched_kinds(plan, outside.kinds)
-    snapshot = refresh(outside.api, kinds, scope.project, outside.progress)
-    sight = Sight(snapshot, outside.api, outside.clock, outside.kinds, target.now)
-    work = Work(plan=plan, api=outside.api, clock=outside.clock, ledger=ledger, lock=lock, sight=sight, run_id=run_id)
-    outside.progress.start("applying", len(plan.steps))
-    applied = _Execution(plan, work, options, outside).run()
-    outside.progress.finish()
-    ledger.finish(run_id, _finished_at(outside, target), "done" if applied.complete else "partial")
-    return applied
+class _Run:
+    """One apply of a plan that may be applied, from its listing to the end of its run in the journal."""
 
+    def __init__(self, plan: Plan, outside: Outside, ledger: Ledger, options: ApplyOptions, target: Target) -> None:
+        self._plan = plan
+        # It is a hash of every step, so it is not taken again for each of them.
+        self._digest = plan.digest
+        self._outside = outside
+        self._ledger = ledger
+        self._options = options
+        self._target = target
+        self._checked_at = outside.clock.monotonic()
 
-def _finished_at(outside: Outside, target: Target) -> int:
-    # The end is told by this machine's clock, which was checked against Stripe's at the start.
-    return max(target.now, outside.clock.now())
+    def under(self, lock: HeldLock) -> Applied:
+        """Look, then do every step. A run that is stopped is closed in the journal, and says so."""
+        outside, progress = self._outside, self._outside.progress
+        sight = self._look()
+        run_id = self._ledger.start(self._opened())
+        work = Work(
+            plan=self._plan,
+            digest=self._digest,
+            done=fold(self._ledger.records(self._digest)).done,
+            api=outside.api,
+            clock=outside.clock,
+            ledger=self._ledger,
+            gate=Gate(lock),
+            sight=sight,
+            run_id=run_id,
+        )
+        progress.start("applying", len(self._plan.steps))
+        try:
+            applied = _Execution(work, self._options, outside.progress).run()
+        except BaseException:
+            with suppress(StoreError):
+                self._ledger.finish(run_id, self._now(), "stopped")
+            raise
+        finally:
+            progress.finish()
+        self._ledger.finish(run_id, self._now(), "done" if applied.complete else "partial")
+        return applied
+
+    def _look(self) -> Sight:
+        outside = self._outside
+        since = Since(epoch=self._target.now, monotonic=outside.clock.monotonic())
+        kinds = touched_kinds(self._plan, outside.kinds)
+        snapshot = refresh(outside.api, kinds, self._target.scope.project, outside.progress)
+        return Sight(snapshot, outside.api, outside.clock, outside.kinds, since)
+
+    def _opened(self) -> Run:
+        scope = self._target.scope
+        return Run(
+            id=0,
+            account=scope.account,
+            livemode=scope.livemode,
+            project=scope.project,
+            plan_digest=self._digest,
+            actor=self._options.who,
+            started_at=self._now(),
+        )
+
+    def _now(self) -> int:
+        # By Stripe's clock, as a plan tells when it was made: this machine's may be up to a minute off.
+        return self._target.now + int(self._outside.clock.monotonic() - self._checked_at)
 
 
 class _Execution:
     """Runs the steps of one plan; used once."""
 
-    def __init__(self, plan: Plan, work: Work, options: ApplyOptions, outside: Outside) -> None:
-        self._plan = plan
+    def __init__(self, work: Work, options: ApplyOptions, progress: Progress) -> None:
         self._work = work
         self._options = options
-        self._progress = outside.progress
-        self._kinds: Mapping[str, Kind] = outside.kinds
+        self._progress = progress
         self._results: dict[str, Result] = {}
-        self._waiting: dict[str, set[str]] = {s.id: set(s.needs) for s in plan.steps}
+        self._steps = {s.id: s for s in work.plan.steps}
+        self._waiting: dict[str, set[str]] = {s.id: set(s.needs) for s in work.plan.steps}
         self._dependants: dict[str, list[str]] = {}
-        for step in plan.steps:
+        for step in work.plan.steps:
             for need in step.needs:
                 self._dependants.setdefault(need, []).append(step.id)
-        self._steps = {s.id: s for s in plan.steps}
 
     def run(self) -> Applied:
-        ready = [s for s in self._plan.steps if not s.needs]
+        ready = [s for s in self._work.plan.steps if not s.needs]
         ready.reverse()
-        running: dict[Future[Result], Step] = {}
+        running: set[Future[Result]] = set()
         with ThreadPoolExecutor(max_workers=self._options.concurrency) as pool:
             try:
                 while ready or running:
+                    # A key that Stripe does not know any more would only be told so again, step by step.
+                    while ready and self._work.gate.key_refused:
+                        self._skip(ready.pop(), f"not tried: {self._work.gate.key_refused}")
                     while ready and len(running) < 2 * self._options.concurrency:
-                        step = ready.pop()
-                        running[pool.submit(perform, step, self._work)] = step
-                    finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                        running.add(pool.submit(perform, ready.pop(), self._work))
+                    finished, running = wait(running, return_when=FIRST_COMPLETED)
                     for future in finished:
-                        del running[future]
                         ready += self._note(future.result())
             except BaseException:
-                # Nothing more is sent: neither after a lost lock nor after an interrupt.
+                # Nothing more is sent, neither after a lost lock nor after an interrupt or a fault of our own. What is
+                # on its way is waited for, and journalled by its own thread, before this goes up.
+                self._work.gate.close()
                 for future in running:
                     future.cancel()
                 raise
-        return Applied(results=tuple(self._results[s.id] for s in self._plan.steps))
+        return Applied(results=tuple(self._results[s.id] for s in self._work.plan.steps))
 
     def _note(self, result: Result) -> list[Step]:
         """Take in a result; return the steps that have become ready."""
-        self._results[result.step.id] = result
-        self._options.on_result(result)
-        self._progress.advance()
+        self._tell(result)
         if not result.good:
             self._skip_after(result.step.id)
             return []
@@ -158,13 +196,16 @@ class _Execution:
                 ready.append(self._steps[dependant])
         return ready
 
+    def _tell(self, result: Result) -> None:
+        self._results[result.step.id] = result
+        self._options.on_result(result)
+        self._progress.advance()
+
+    def _skip(self, step: Step, why: str) -> None:
+        self._tell(Result(step=step, outcome=Outcome.SKIPPED, detail=why))
+        self._skip_after(step.id)
+
     def _skip_after(self, step_id: str) -> None:
         for dependant in self._dependants.get(step_id, ()):
-            if dependant in self._results:
-                continue
-            detail = f"it needs {step_id}, which was not done"
-            result = Result(step=self._steps[dependant], outcome=Outcome.SKIPPED, detail=detail)
-            self._results[dependant] = result
-            self._options.on_result(result)
-            self._progress.advance()
-            self._skip_after(dependant)
+            if dependant not in self._results:
+                self._skip(self._steps[dependant], f"it needs {step_id}, which was not done")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from reconciler.core.collector import collector_paused
+from reconciler.core.diagnostics import SourceRange, in_order
 from reconciler.core.guards import Guards, refusals
 from reconciler.core.kind import Kind
 from reconciler.core.locate import PlanRequest
@@ -21,6 +23,9 @@ from reconciler.errors import SpecError
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.clock import Clock
 from reconciler.ports.progress import Progress
+
+# Unknown references and moves to nowhere: they follow from names that were not read.
+_OF_NAMES = frozenset({"BP1301", "BP1305"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +52,22 @@ class PlanOptions:
 
 def checked(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[Desired, ...]:
     """Check all specs offline; raise SpecError with everything that is wrong."""
-    desired, diagnostics = check_specs(specs, kinds, project)
+    desired, found = check_specs(specs, kinds, project)
+    if specs.diagnostics:
+        # What a file failed to say is not wrong a second time: a line that did not load, a name that was not read.
+        lines = {(d.source.path, d.source.line) for d in specs.diagnostics if d.source is not None}
+        found = [d for d in found if d.code not in _OF_NAMES and (d.source is None or _line(d.source) not in lines)]
+    diagnostics = in_order([*specs.diagnostics, *found])
     if diagnostics:
         raise SpecError(diagnostics)
     return desired
 
 
+def _line(source: SourceRange) -> tuple[str, int]:
+    return source.path, source.line
+
+
+@collector_paused()
 def make_plan(specs: Specs, outside: Outside, options: PlanOptions) -> Plan:
     """Plan the way from the account as it is to the specs."""
     desired = checked(specs, outside.kinds, options.pins.project)
@@ -86,6 +101,7 @@ def _plan(draft: Draft, specs: Specs, outside: Outside, options: PlanOptions, ta
         changes=count_subscriptions(outside.api, draft.changes),
         steps=draft.steps,
         drift=draft.drift,
+        diagnostics=draft.diagnostics,
         refusals=refusals(draft.changes, draft.owned, options.guards),
         unmanaged=draft.unmanaged,
         owned=draft.owned,

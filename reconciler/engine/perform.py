@@ -6,74 +6,66 @@ the lock, which is asked before every send.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
 from reconciler.core.idempotency import action_key, create_key
 from reconciler.core.journal import Event, Record
 from reconciler.core.plan import Absent, Plan, Step, Unchanged
-from reconciler.core.resources import Observed
+from reconciler.core.resources import MARK_REPLACES, Observed
+from reconciler.core.results import Outcome, Result
 from reconciler.core.values import Attrs, Value
-from reconciler.engine.sight import Sight
+from reconciler.engine.gate import Gate
+from reconciler.engine.refresh import missing
+from reconciler.engine.sight import Sight, Unresolved
 from reconciler.errors import OutcomeUnknown, RemoteError, RemoteRejected, RemoteUnavailable
 from reconciler.ports.billing import Answer, BillingApi
 from reconciler.ports.clock import Clock
 from reconciler.ports.ledger import Ledger
-from reconciler.ports.lock import HeldLock
 
 # A key is burnt by a recorded failure, or by an object that was deleted since; more of those in a day is no accident.
 MAX_ATTEMPTS = 20
 
-
-class Outcome(StrEnum):
-    """What came of a step."""
-
-    DONE = "done"
-    ALREADY = "already"
-    FAILED = "failed"
-    STALE = "stale"
-    IN_DOUBT = "in_doubt"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """A step's outcome; `detail` says why it is not done, without secrets."""
-
-    step: Step
-    outcome: Outcome
-    remote_id: str | None = None
-    request_id: str | None = None
-    detail: str = ""
-
-    @property
-    def good(self) -> bool:
-        return self.outcome in (Outcome.DONE, Outcome.ALREADY)
+# Stripe may say of a key that it has other parameters while the request that has it is still running. These are the
+# seconds to wait between looks for what that request makes, before it counts as one that made nothing.
+_PATIENCE = (0, 1, 2, 4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What performing needs besides the step. `run_id` is the journal's run."""
+    """What performing needs besides the step. `digest` is the plan's, `run_id` the journal's run; `done` maps the steps
+    that earlier runs of this plan have done to their objects' ids, as far as this store knows."""
 
     plan: Plan
+    digest: str
+    done: Mapping[str, str]
     api: BillingApi
     clock: Clock
     ledger: Ledger
-    lock: HeldLock
+    gate: Gate
     sight: Sight
     run_id: int
 
 
 def perform(step: Step, work: Work) -> Result:
     """Do one step, or find that it is done, stale or in doubt. Never sends unless the precondition holds now."""
+    attempt: _Creation | _Change
+    match step.precondition:
+        case Absent():
+            attempt = _Creation(step, work, step.precondition)
+        case Unchanged():
+            attempt = _Change(step, work, step.precondition)
     try:
-        match step.precondition:
-            case Absent():
-                return _Creation(step, work, step.precondition).run()
-            case Unchanged():
-                return _Change(step, work, step.precondition).run()
+        return attempt.run()
     except RemoteError as error:
+        # A look failed. Where something was sent before it, what came of that stays open; where nothing was, the
+        # journal is left alone: it may say "in doubt" of an earlier run, and this look has settled nothing.
+        if attempt.sent:
+            return attempt.fail(error, Outcome.IN_DOUBT)
+        attempt.note(error)
         return Result(step=step, outcome=Outcome.FAILED, detail=_words(error), request_id=error.request_id)
+    except Unresolved as error:
+        return Result(step=step, outcome=Outcome.FAILED, detail=f"{error.message} ({error.hint})")
 
 
 class _Attempt:
@@ -84,15 +76,17 @@ class _Attempt:
         self.work = work
         self.sight = work.sight
         self.attempt = 0
+        self.sent = False
         self.request_id: str | None = None
 
     def key(self) -> str:
         raise AssertionError("each way has its own key")
 
     def send(self, path: str) -> Answer:
-        self.work.lock.check()
-        self._write(Event.SENT)
         params = self.sight.resolve(self.step.params)
+        self.work.gate.check()
+        self._write(Event.SENT)
+        self.sent = True
         key = self.key() if self.step.method == "post" else None
         answer = self.work.api.request(self.step.method, path, params, idempotency_key=key)
         self.request_id = answer.request_id
@@ -115,7 +109,19 @@ class _Attempt:
     def end(self, outcome: Outcome, detail: str = "", remote_id: str | None = None) -> Result:
         event = {Outcome.DONE: Event.SUCCEEDED, Outcome.ALREADY: Event.SUCCEEDED, Outcome.IN_DOUBT: Event.UNKNOWN}
         self._write(event.get(outcome, Event.FAILED), detail, remote_id)
+        self.sent = False
         return Result(step=self.step, outcome=outcome, remote_id=remote_id, request_id=self.request_id, detail=detail)
+
+    def fail(self, error: RemoteError, outcome: Outcome = Outcome.FAILED) -> Result:
+        """End without success, in Stripe's words."""
+        self.note(error)
+        return self.end(outcome, _words(error))
+
+    def note(self, error: RemoteError) -> None:
+        """Keep what an error tells beyond this step: its request, and whether the key is still good."""
+        self.request_id = error.request_id or self.request_id
+        if error.status == 401:
+            self.work.gate.refuse_key(_words(error))
 
     def settle(self, observed: Observed, outcome: Outcome) -> Result:
         """Take in what the object looks like now; it must show what the step promised."""
@@ -143,15 +149,18 @@ class _Creation(_Attempt):
     def key(self) -> str:
         header = self.work.plan.header
         scope = self.sight.scope(header)
+        # Objects of others that have the natural key count among the earlier ones: whoever plans this creation in the
+        # same account sees the same ones, so the key is the same for all of them.
         return create_key(scope, self.step.address, self.earlier, self.attempt)
 
     def run(self) -> Result:
-        made = self._made()
+        made = self._made() or self._remembered()
         while made is None:
             if self.attempt >= MAX_ATTEMPTS:
                 return self.too_many()
             made = self._try()
-            self.attempt += 1
+            if made is None:
+                self.attempt += 1
         return made
 
     def _made(self, *, look: bool = False) -> Result | None:
@@ -159,33 +168,62 @@ class _Creation(_Attempt):
         if look:
             self.sight.look(self.step, self.natural_key)
         now = self.sight.incarnations(self.step.address, self.natural_key)
-        new = [o for o in now if o.remote_id not in self.earlier]
-        gone = sorted(set(self.earlier) - {o.remote_id for o in now})
-        if gone:
-            return self.end(Outcome.STALE, f"{', '.join(gone)} existed when the plan was made, and is gone")
+        # A predecessor under a former address has the natural key until this very create takes it over.
+        predecessor = (self.step.expect or {}).get(MARK_REPLACES)
+        new = [o for o in now if o.remote_id not in (*self.earlier, predecessor)]
         if len(new) > 1:
             ids = ", ".join(o.remote_id for o in new)
             return self.end(Outcome.STALE, f"{ids} carry the marker of {self.step.address}; the plan knew none of them")
-        return self.settle(new[0], Outcome.ALREADY) if new else None
+        if new:
+            return self.settle(new[0], Outcome.ALREADY)
+        gone = sorted(set(self.earlier) - {o.remote_id for o in now})
+        if gone:
+            return self.end(Outcome.STALE, f"{', '.join(gone)} existed when the plan was made, and is gone")
+        return None
+
+    def _remembered(self) -> Result | None:
+        """Tell what became of what an earlier run made. It is never made again, even if Stripe forgot both it and the
+        key."""
+        made = self.work.done.get(self.step.id)
+        if not made:
+            return None
+        live = self.sight.read(self.step.kind, made)
+        return self._made() or self._undone(made, gone=live is None)
+
+    def _undone(self, remote_id: str, *, gone: bool) -> Result:
+        fate = "deleted" if gone else "released from this address"
+        return self.end(Outcome.STALE, f"{remote_id} was created by this plan, and {fate} since")
 
     def _try(self) -> Result | None:
         try:
             answer = self.send(self.step.path)
         except RemoteRejected as error:
-            if error.kind != "idempotency_error" and error.code != "resource_already_exists" and not error.replayed:
-                return self.end(Outcome.FAILED, _words(error))
-            # Someone's create of this very address came first, perhaps with other parameters; Stripe is the arbiter.
-            self.request_id = error.request_id
+            return self._rejected(error)
+        except (RemoteUnavailable, OutcomeUnknown) as error:
             found = self._made(look=True)
-            if found is None and error.kind != "idempotency_error" and not error.replayed:
-                return self.end(Outcome.FAILED, _words(error))
-            return found
-        except RemoteUnavailable as error:
-            found = self._made(look=True)
-            return found or (None if error.replayed else self.end(Outcome.FAILED, _words(error)))
-        except OutcomeUnknown as error:
-            return self._made(look=True) or self.end(Outcome.IN_DOUBT, _words(error))
+            if found is not None or error.replayed:
+                return found
+            return self.fail(error, _open_outcome(error))
         return self._replayed(answer) if answer.replayed else self._answered(answer)
+
+    def _rejected(self, error: RemoteRejected) -> Result | None:
+        self.note(error)
+        if error.kind == "idempotency_error":
+            # Someone's create of this very address came first, with other parameters; Stripe is the arbiter.
+            return self._other()
+        if error.replayed or error.code == "resource_already_exists":
+            found = self._made(look=True)
+            if found is not None or error.replayed:
+                return found
+        return self.fail(error)
+
+    def _other(self) -> Result | None:
+        for seconds in _PATIENCE:
+            self.work.clock.sleep(seconds)
+            found = self._made(look=True)
+            if found is not None:
+                return found
+        return None
 
     def _answered(self, answer: Answer) -> Result:
         return self.settle(self.sight.observe(self.step.kind, answer), Outcome.DONE)
@@ -193,13 +231,15 @@ class _Creation(_Attempt):
     def _replayed(self, answer: Answer) -> Result | None:
         """The answer is an old one: the object may have been changed, archived or deleted since."""
         old = self.sight.observe(self.step.kind, answer)
+        self.request_id = answer.request_id
         live = self.sight.read(self.step.kind, old.remote_id)
-        if live is not None:
-            return self.settle(live, Outcome.ALREADY)
+        found = self._made(look=live is None)
+        if found is not None:
+            return found
         if old.created >= self.work.plan.header.created_at:
-            return self.end(Outcome.STALE, f"{old.remote_id} was created by this plan, and deleted since")
-        # It was gone before the plan was made, so the plan means a new one: the next attempt's key is free.
-        return self._made(look=True)
+            return self._undone(old.remote_id, gone=live is None)
+        # It was gone, or nobody's, before the plan was made, so the plan means a new one: the next attempt's key.
+        return None
 
 
 class _Change(_Attempt):
@@ -207,18 +247,22 @@ class _Change(_Attempt):
 
     def __init__(self, step: Step, work: Work, precondition: Unchanged) -> None:
         super().__init__(step, work)
-        self.remote_id = str(self.sight.resolve(precondition.remote_id))
+        self.named = precondition.remote_id
+        self.remote_id = ""
         self.before = precondition.before
 
     def key(self) -> str:
-        return action_key(self.work.plan.digest, self.step.id, self.attempt)
+        return action_key(self.work.digest, self.step.id, self.attempt)
 
     def run(self) -> Result:
+        self.remote_id = str(self.sight.resolve(self.named))
         observed = self.sight.current(self.step.kind, self.remote_id)
         while self.attempt < MAX_ATTEMPTS:
             done = self._holds(observed)
             if done is not None:
                 return done
+            if self.step.id in self.work.done:
+                return self._set_back()
             found = self._try()
             if found is not None:
                 return found
@@ -247,11 +291,12 @@ class _Change(_Attempt):
         try:
             answer = self.send(self.step.path.format(id=self.remote_id))
         except RemoteRejected as error:
-            if error.status == 404 and self.step.expect is None:
+            if missing(error) and self.step.expect is None:
+                self.sight.drop(self.step.kind, self.remote_id)
                 return self.end(Outcome.ALREADY, remote_id=self.remote_id)
             if error.replayed or error.kind == "idempotency_error":
                 return None
-            return self.end(Outcome.FAILED, _words(error))
+            return self.fail(error)
         except (RemoteUnavailable, OutcomeUnknown) as error:
             return self._after_trouble(error)
         if answer.replayed:
@@ -262,11 +307,12 @@ class _Change(_Attempt):
         return self.settle(self.sight.observe(self.step.kind, answer), Outcome.DONE)
 
     def _after_replay(self) -> Result | None:
-        """An old answer: where the object was set back since, this plan sets it again, under the next key."""
+        """The answer is an old one: this plan did the step before, so what the object shows now is somebody's word."""
         observed = self.sight.read(self.step.kind, self.remote_id)
-        if observed is not None and mismatches(self.sight.resolve(self.step.expect or {}), observed):
-            return None
-        return self._holds(observed)
+        return self._holds(observed) or self._set_back()
+
+    def _set_back(self) -> Result:
+        return self.end(Outcome.STALE, f"{self.remote_id} was changed by this plan, and changed back since")
 
     def _after_trouble(self, error: RemoteError) -> Result | None:
         observed = self.sight.read(self.step.kind, self.remote_id)
@@ -277,8 +323,7 @@ class _Change(_Attempt):
             return self.settle(observed, Outcome.ALREADY)
         if error.replayed:
             return None
-        outcome = Outcome.IN_DOUBT if isinstance(error, OutcomeUnknown) else Outcome.FAILED
-        return self.end(outcome, _words(error))
+        return self.fail(error, _open_outcome(error))
 
 
 def value(observed: Observed, name: str) -> Value:
@@ -289,6 +334,20 @@ def value(observed: Observed, name: str) -> Value:
 def mismatches(expect: Attrs, observed: Observed) -> list[tuple[str, Value, Value]]:
     """List the attributes that are not as expected: name, expected, live."""
     return [(n, want, live) for n, want in expect.items() if (live := value(observed, n)) != want]
+
+
+def _open_outcome(error: RemoteError) -> Outcome:
+    """Tell what a request without an answer of its own has come to, where a look found nothing of it.
+
+    Stripe calls the outcome of a 5xx indeterminate (https://docs.stripe.com/error-low-level): behind a gateway's 502
+    the request may still be running, and commit after our look. So it is in doubt, as after a lost connection; only
+    what was turned away (429) or never left has failed. Nothing can be done twice either way: the attempt's key is not
+    given up, so the next run of this plan has the same key while Stripe keeps it and gets the late answer replayed;
+    after that, and for a new plan, the listing shows what was made. A 5xx that is replayed is recorded, and final: that
+    key makes nothing any more, and the next attempt's is taken once a look has shown that it made nothing before.
+    """
+    indeterminate = isinstance(error, OutcomeUnknown) or (error.status or 0) >= 500
+    return Outcome.IN_DOUBT if indeterminate else Outcome.FAILED
 
 
 def _words(error: RemoteError) -> str:

@@ -17,9 +17,11 @@ from reconciler.ports.progress import Progress
 def refresh(api: BillingApi, kinds: Sequence[Kind], project: str, progress: Progress) -> Snapshot:
     """List every object of these kinds live, retired ones included; kinds in parallel, pages as they come."""
     progress.start("reading Stripe", None)
-    with ThreadPoolExecutor(max_workers=max(1, len(kinds))) as pool:
-        listed = list(pool.map(lambda kind: list_kind(api, kind, {}, progress), kinds))
-    progress.finish()
+    try:
+        with ThreadPoolExecutor(max_workers=max(1, len(kinds))) as pool:
+            listed = list(pool.map(lambda kind: list_kind(api, kind, {}, progress), kinds))
+    finally:
+        progress.finish()
     return snapshot_of([one for part in listed for one in part], kinds, project)
 
 
@@ -44,6 +46,13 @@ def list_kind(
     return list(found.values())
 
 
+def missing(error: RemoteRejected) -> bool:
+    """Say whether an answer is Stripe's word that the object does not exist. A 404 alone is not: a proxy, a mistyped
+    api_base or an account that is gone answers so for everything, and nothing may be taken for deleted because of it.
+    """
+    return error.code == "resource_missing"
+
+
 def read_one(api: BillingApi, kind: Kind, remote_id: str) -> Observed | None:
     """Read one object live; None where it does not exist, or not any more."""
     try:
@@ -51,7 +60,7 @@ def read_one(api: BillingApi, kind: Kind, remote_id: str) -> Observed | None:
             "get", f"{kind.lookup.path}/{remote_id}", {"expand": list(kind.expand)} if kind.expand else {}
         )
     except RemoteRejected as error:
-        if error.status == 404 or error.code == "resource_missing":
+        if missing(error):
             return None
         raise
     return None if answer.body.get("deleted") else kind.observe(answer.body, answer.date)

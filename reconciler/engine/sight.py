@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from reconciler.core.address import Address
 from reconciler.core.idempotency import Scope
@@ -12,6 +13,7 @@ from reconciler.core.plan import Header, Step
 from reconciler.core.resources import Observed, Snapshot
 from reconciler.core.values import Ref, Value, replace_refs
 from reconciler.engine.refresh import list_kind, read_one
+from reconciler.errors import BillplanError
 from reconciler.ports.billing import Answer, BillingApi
 from reconciler.ports.clock import Clock
 
@@ -21,18 +23,29 @@ FRESH_SECONDS = 30
 _OVERLAP_SECONDS = 300
 
 
+class Unresolved(BillplanError):
+    """A step refers to a resource that nothing in its plan creates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """When the listing began: by Stripe's clock in epoch seconds, and by this machine's monotonic one."""
+
+    epoch: int
+    monotonic: float
+
+
 class Sight:
     """A snapshot that grows; safe to use from several threads."""
 
     def __init__(
-        self, snapshot: Snapshot, api: BillingApi, clock: Clock, kinds: Mapping[str, Kind], listed_at: int
+        self, snapshot: Snapshot, api: BillingApi, clock: Clock, kinds: Mapping[str, Kind], since: Since
     ) -> None:
         self._snapshot = snapshot
         self._api = api
         self._clock = clock
         self._kinds = kinds
-        self._listed_at = listed_at
-        self._started = clock.monotonic()
+        self._since = since
         self._read_at: dict[tuple[str, str], float] = {}
         self._gone: set[tuple[str, str]] = set()
         self._made: dict[Address, str] = {}
@@ -48,17 +61,26 @@ class Sight:
             self._made[address] = remote_id
 
     def resolve(self, value: Value) -> Value:
-        """Put the ids in that earlier steps made known; raise KeyError for one that is not."""
+        """Put the ids in that earlier steps made known; raise Unresolved for one that is not."""
         return replace_refs(value, self._id)
 
     def _id(self, ref: Ref) -> Value:
-        return self._made[ref.address]
+        with self._lock:
+            made = self._made.get(ref.address)
+        if made is None:
+            message = f"it refers to {ref.address}, which this plan does not create"
+            raise Unresolved(message, hint=f"see what the plan says of {ref.address}")
+        return made
 
     def take(self, observed: Observed) -> None:
-        """Take in a newer observation."""
+        """Take in an observation, unless there is a newer one: a listing goes on while other threads change things."""
+        place = (observed.kind, observed.remote_id)
         with self._lock:
-            self._read_at[(observed.kind, observed.remote_id)] = self._clock.monotonic()
-            self._gone.discard((observed.kind, observed.remote_id))
+            known = self._snapshot.by_id.get(place)
+            if known is not None and known.as_of > observed.as_of:
+                return
+            self._read_at[place] = self._clock.monotonic()
+            self._gone.discard(place)
             self._snapshot.put(observed)
 
     def drop(self, kind: str, remote_id: str) -> None:
@@ -90,7 +112,7 @@ class Sight:
         place = (kind, remote_id)
         with self._lock:
             seen = self._snapshot.by_id.get(place)
-            age = self._clock.monotonic() - self._read_at.get(place, self._started)
+            age = self._clock.monotonic() - self._read_at.get(place, self._since.monotonic)
             if seen is not None and age <= FRESH_SECONDS and place not in self._gone:
                 return seen
         return self.read(kind, remote_id)
@@ -103,6 +125,6 @@ class Sight:
             return
         since: dict[str, Value] = {}
         if kind.lookup.by_created:
-            since = {"created": {"gte": self._listed_at - _OVERLAP_SECONDS}}
+            since = {"created": {"gte": self._since.epoch - _OVERLAP_SECONDS}}
         for observed in list_kind(self._api, kind, since):
             self.take(observed)

@@ -49,7 +49,7 @@ COUPON = Kind(
             Field(name="name", type=Text(max_length=40), doc="What customers see on receipts."),
             Field(
                 name="percent_off",
-                type=DecimalNumber(minimum=0, maximum=100, places=4),
+                type=DecimalNumber(minimum=0, maximum=100, places=2),
                 doc="Percentage off, above 0 and up to 100.",
                 on_change=_REPLACE,
                 change_class=_MONEY,

@@ -130,6 +130,9 @@ def _check_tiers(attrs: Attrs) -> Iterable[Problem]:
         )
     if tiers is not None:
         yield from _check_bounds(tiers, ("tiers",))
+    if tiers is not None and "transform_quantity" in attrs:
+        summary = "transform_quantity cannot be combined with tiers"
+        yield Problem(path=("transform_quantity",), code="BP1210", summary=summary)
     for name, option in attrs.items():
         if name.startswith("currency_options[") and option.get("tiers") is not None:
             yield from _check_bounds(option["tiers"], ("currency_options", name[17:-1], "tiers"))
@@ -162,9 +165,6 @@ def _check_recurring(attrs: Attrs) -> Iterable[Problem]:
             summary="a meter counts usage, but usage_type is licensed",
             hint="add usage_type: metered",
         )
-    if metered and "transform_quantity" in attrs and "tiers" in attrs:
-        summary = "transform_quantity cannot be combined with tiers"
-        yield Problem(path=("transform_quantity",), code="BP1210", summary=summary)
     if recurring and "custom_unit_amount" in attrs:
         summary = "custom_unit_amount is for one-time prices, not for recurring ones"
         yield Problem(path=("custom_unit_amount",), code="BP1210", summary=summary)
@@ -174,6 +174,14 @@ def _irreversible(name: str, before: Value, after: Value) -> str:
     if name == "tax_behavior" and before in (None, "unspecified") and after != "unspecified":
         return f"tax_behavior cannot change any more once it is {after}"
     return ""
+
+
+def _fixed(name: str, before: Value, after: Value) -> bool:
+    """Once it is inclusive or exclusive, tax_behavior cannot change: https://docs.stripe.com/api/prices/update"""
+    if name.startswith("currency_options[") and isinstance(before, Mapping):
+        now = after.get("tax_behavior") if isinstance(after, Mapping) else None
+        return _fixed("tax_behavior", before.get("tax_behavior"), now)
+    return name == "tax_behavior" and before in ("inclusive", "exclusive") and after != before
 
 
 PRICE = Kind(
@@ -279,6 +287,7 @@ PRICE = Kind(
     transfer="transfer_lookup_key",
     create_class=_MONEY,
     irreversible=_irreversible,
+    fixed=_fixed,
     unsell=(("product", "default_price"),),
     retire=archive("/v1/prices/{id}"),
     revive=None,

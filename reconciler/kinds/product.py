@@ -61,7 +61,7 @@ PRODUCT = Kind(
             Field(name="shippable", type=Flag(), doc="Whether it is shipped."),
             Field(
                 name="statement_descriptor",
-                type=Text(max_length=22, pattern=r"[^<>\\'\"*]*[A-Za-z][^<>\\'\"*]*", what="a statement descriptor"),
+                type=Text(max_length=22, pattern="[^<>\\\\'\"*]*[A-Za-z][^<>\\\\'\"*]*", what="a statement descriptor"),
                 doc="What the card statement says, up to 22 characters.",
             ),
             Field(

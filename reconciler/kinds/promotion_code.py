@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reconciler.core.fields import ChangeClass, Field, OnChange, Problem
 from reconciler.core.kind import Kind, Lookup, OnReplace
 from reconciler.core.shapes import MapOf, Struct
 from reconciler.core.types import Amount, Flag, Moment, Reference, Text, Whole
-from reconciler.core.values import Attrs
+from reconciler.core.values import Attrs, Value
 from reconciler.kinds.shared import ACTIVE, CURRENCY, CURRENCY_KEY, EXPAND_REASON, METADATA, archive
 
 _MONEY, _REPLACE = ChangeClass.MONEY, OnChange.REPLACE
@@ -66,6 +66,18 @@ def _check(attrs: Attrs) -> Iterable[Problem]:
     if "customer" in attrs and "customer_account" in attrs:
         summary = "customer and customer_account exclude each other"
         yield Problem(path=("customer_account",), code="BP1210", summary=summary)
+
+
+def _spent(raw: Mapping[str, Value], now: int) -> bool:
+    """Say whether a code ran out: Stripe shows an expired or used-up one, or one of an invalid coupon, as inactive."""
+    if raw.get("active", True):
+        return False
+    expires_at, limit = raw.get("expires_at"), raw.get("max_redemptions")
+    expired = expires_at is not None and expires_at <= now
+    used_up = limit is not None and raw.get("times_redeemed", 0) >= limit
+    coupon = (raw.get("promotion") or {}).get("coupon")
+    invalid = isinstance(coupon, Mapping) and not coupon.get("valid", False)
+    return expired or used_up or invalid
 
 
 PROMOTION_CODE = Kind(
@@ -133,11 +145,12 @@ PROMOTION_CODE = Kind(
     natural_key="code",
     # A code must be unique among the active ones, so the old one goes first.
     on_replace=OnReplace.RETIRE_FIRST,
-    expand=("restrictions.currency_options",),
+    expand=("restrictions.currency_options", "promotion.coupon"),
     create_class=_MONEY,
     retire=archive("/v1/promotion_codes/{id}"),
     revive=None,
     removals=("archive", "forget"),
     check=_check,
+    spent=_spent,
     example="promotion_codes:\n  launch_2026: {code: LAUNCH26, promotion: {coupon: coupon.launch}}\n",
 )

@@ -60,7 +60,8 @@ def _kind_schema(kind: Kind) -> Schema:
 def _specs_schema() -> Schema:
     moved = _list("Resources that have a new address.", {"from": _ADDRESS, "to": _ADDRESS})
     actions = sorted({action for kind in KINDS for action in kind.removals})
-    removed = _list("How resources leave.", {"address": _ADDRESS, "action": {"anyOf": [{"enum": actions}, _EXPRESSION_REF]}})
+    action = {"anyOf": [{"enum": actions}, _EXPRESSION_REF]}
+    removed = _list("How resources leave.", {"address": _ADDRESS, "action": action})
     properties = {
         kind.plural: {
             "description": kind.doc,

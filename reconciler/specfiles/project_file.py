@@ -16,6 +16,7 @@ from reconciler.core.values import Value
 from reconciler.errors import SpecError
 from reconciler.specfiles import codes
 from reconciler.specfiles.findings import Findings
+from reconciler.specfiles.places import Places
 from reconciler.specfiles.project_schema import Schema, environment_schema, project_schema
 from reconciler.specfiles.schema_check import check_schema, may_be_secret
 from reconciler.specfiles.variables import load_variables
@@ -60,7 +61,8 @@ class ProjectFile:
     """A project as declared, with its environment and variables merged in.
 
     `store` is `sqlite:PATH` (relative to the folder), a PostgreSQL address, or a source of one; `expires_in` is in
-    seconds; `specs` are paths relative to the folder.
+    seconds; `specs` are paths relative to the folder, and
+    `spec_sources` say where they are named.
     """
 
     path: Path
@@ -75,6 +77,7 @@ class ProjectFile:
     guards: Guards = field(default_factory=Guards)
     environment: str | None = None
     variables: Mapping[str, Value] = field(default_factory=dict)
+    spec_sources: tuple[SourceRange, ...] = field(default=(), compare=False, repr=False)
 
 
 def find_project(start: Path) -> Path:
@@ -94,13 +97,13 @@ def load_project(
 ) -> ProjectFile:
     """Load a project file with an environment and variables; raise SpecError with everything that is wrong."""
     findings = Findings()
-    declared = _load(path, path.name, project_schema(), findings)
+    declared, places = _load(path, path.name, project_schema(), findings)
     if environment is not None:
-        overrides = _load_environment(path.parent, environment, findings)
-        declared = _merged(declared, overrides)
+        declared = _merged(declared, _load_environment(path.parent, environment, findings))
     names = {**(declared.get("vars") or {}), **load_variables(var_files, variables, findings)}
     if findings:
         raise SpecError(in_order(findings))
+    specs = declared.get("specs", ["specs"])
     return ProjectFile(
         path=path,
         folder=path.parent,
@@ -109,20 +112,19 @@ def load_project(
         store=_source(declared.get("store", "sqlite:.billplan/store.db")),
         lock=declared.get("lock"),
         expires_in=_minutes(declared.get("plan", {}).get("expires_in", "24h")) * 60,
-        specs=tuple(declared.get("specs", ["specs"])),
+        specs=tuple(specs),
+        spec_sources=tuple(places.nearest(("specs", n)) for n in range(len(specs))),
         guards=_guards(declared.get("guards", {})),
         environment=environment,
         variables=names,
     )
 
 
-def _load(path: Path, shown: str, schema: Schema, findings: Findings) -> dict[str, Value]:
+def _load(path: Path, shown: str, schema: Schema, findings: Findings) -> tuple[dict[str, Value], Places]:
     document = load_yaml(path, shown)
     findings.extend(document.diagnostics)
-    if document.diagnostics:
-        return {}
-    if document.value is None and "required" not in schema:
-        return {}
+    if document.diagnostics or (document.value is None and "required" not in schema):
+        return {}, document.places
     before = len(findings)
     check_schema(document.value, document.places, schema, findings)
     if isinstance(document.value, dict):
@@ -130,14 +132,14 @@ def _load(path: Path, shown: str, schema: Schema, findings: Findings) -> dict[st
         _check_store(document, findings)
         if len(findings) == before:
             _check_expiry(document, findings)
-    return document.value if len(findings) == before else {}
+    return (document.value if len(findings) == before else {}), document.places
 
 
 def _load_environment(folder: Path, name: str, findings: Findings) -> dict[str, Value]:
     # Only names that the folder lists are opened, so that no name can lead out of it.
     files = {p.stem: p for p in (folder / ENVIRONMENTS).glob("*") if p.suffix in (".yaml", ".yml") and p.is_file()}
     if name in files:
-        return _load(files[name], f"{ENVIRONMENTS}/{files[name].name}", environment_schema(), findings)
+        return _load(files[name], f"{ENVIRONMENTS}/{files[name].name}", environment_schema(), findings)[0]
     there_are = f"there are: {', '.join(sorted(files))}" if files else f"there are none in {ENVIRONMENTS}/"
     near = suggestion(name, files)
     hint = f"{near} ({there_are})" if near else there_are

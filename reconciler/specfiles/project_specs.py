@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import chain, repeat
 
 from reconciler.core.address import Address
+from reconciler.core.collector import collector_paused
 from reconciler.core.diagnostics import in_order
 from reconciler.core.kind import Kind
 from reconciler.core.resources import Moved, Removed, Spec, Specs
@@ -40,32 +41,27 @@ def load_specs(project: ProjectFile) -> Specs:
 
     Bodies are not checked against the fields of their kinds here.
     """
+    specs = gather_specs(project)
+    if specs.diagnostics:
+        raise SpecError(specs.diagnostics)
+    return specs
+
+
+def gather_specs(project: ProjectFile) -> Specs:
+    """Load and render all files of a project; what is wrong in any of them comes with what is right."""
     findings = Findings()
     names = Names(variables=project.variables, project=project.project, environment=project.environment)
     expressions = Expressions(names)
     declarations = _Declarations(findings)
-    with _collector_paused():
-        for path, shown in list_spec_paths(project.folder, project.specs, findings):
+    named = list(zip(project.specs, chain(project.spec_sources, repeat(None)), strict=False))
+    with collector_paused():
+        for path, shown in list_spec_paths(project.folder, named, findings):
             document = load_yaml(path, shown)
             findings.extend(document.diagnostics)
             expressions.render_document(document, findings)
             declarations.add_file(document)
         declarations.relocations.check((spec.address, spec.source) for spec in declarations.specs.values())
-        if findings:
-            raise SpecError(in_order(findings))
-        return declarations.gathered()
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    # Nothing built here is a cycle, and walking the growing heap again and again doubles the time.
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+        return replace(declarations.gathered(), diagnostics=tuple(in_order(findings)))
 
 
 class _Declarations:

@@ -16,13 +16,13 @@ _INTRODUCTION = """\
 
 Generated from the kinds; do not edit.
 
-A spec file is a YAML mapping from kinds, in the plural, to names, to bodies. The fields of a body are the parameters of
-Stripe's API. In the column "a change": *update* changes the object in place, *replace* makes a new object that takes the
-old one's place, *refuse* means that the field of an existing object cannot change. `a.b` is a field of a mapping, `a[].b`
-one of a list's entries, `a.*.b` one of a mapping with free keys.
+A spec file is a YAML mapping from kinds, in the plural, to names, to bodies. The fields of a body are the parameters
+of Stripe's API. In the column "a change": *update* changes the object in place, *replace* makes a new object that takes
+the old one's place, *refuse* means that the field of an existing object cannot change. `a.b` is a field of a mapping,
+`a[].b` one of a list's entries, `a.*.b` one of a mapping with free keys.
 
-Start a file with `# yaml-language-server: $schema=specs.schema.json` (the path to that file) to have it checked while you
-type.
+Start a file with `# yaml-language-server: $schema=specs.schema.json` (the path to that file) to have it checked while
+you type.
 
 ## Lifecycle fields
 
@@ -31,31 +31,38 @@ They stand on any body beside Stripe's own fields.
 | field | type | meaning |
 |---|---|---|
 """
+_LISTS = """
+At the top of a file, `moved` renames resources and `removed` says how they leave:
+
+```yaml
+moved: [{from: price.old, to: price.new}]
+removed: [{address: price.gone, action: forget}]
+```
+"""
 _LIFECYCLE_TYPES = {"adopt": "Stripe id", "protect": "true or false", "ignore": "list of fields"}
 
 
 def render_reference(kinds: Iterable[Kind]) -> str:
     """Render the page as Markdown."""
     lifecycle = "".join(f"| `{name}` | {_LIFECYCLE_TYPES[name]} | {doc} |\n" for name, doc in FIELDS.items())
-    example = "```yaml\nmoved: [{from: price.old, to: price.new}]\nremoved: [{address: price.old, action: forget}]\n```\n"
-    lists = f"\nAt the top of a file, `moved` renames resources and `removed` says how they leave:\n\n{example}"
-    return _INTRODUCTION + lifecycle + lists + "".join(_section(kind) for kind in kinds)
+    return _INTRODUCTION + lifecycle + _LISTS + "".join(_section(kind) for kind in kinds)
 
 
 def _section(kind: Kind) -> str:
-    rows = "".join(
-        f"| `{name}` | {_escaped(_type(field.type))} | {'yes' if field.required else ''} | {change} | {_escaped(field.doc)} |\n"
-        for name, field, change in _rows(kind.body.fields, "", kind, None)
-    )
-    leaves = f"A {kind.name.replace('_', ' ')} leaves by `removed:` with the action {' or '.join(f'`{a}`' for a in kind.removals)}"
+    rows = "".join(_row(name, field, change) for name, field, change in _rows(kind.body.fields, "", kind, None))
+    actions = " or ".join(f"`{action}`" for action in kind.removals)
+    leaves = f"A {kind.name.replace('_', ' ')} leaves by `removed:` with the action {actions}"
     unasked = f"; a block that is taken away means `{kind.retire.verb}`" if kind.retire_unasked else ""
     table = f"| field | type | required | a change | meaning |\n|---|---|---|---|---|\n{rows}"
     return f"\n## {kind.plural}\n\n{kind.doc} {leaves}{unasked}.\n\n```yaml\n{kind.example}```\n\n{table}"
 
 
-def _rows(
-    fields: Iterable[Field], prefix: str, kind: Kind, whole: OnChange | None
-) -> Iterator[tuple[str, Field, str]]:
+def _row(name: str, field: Field, change: str) -> str:
+    required = "yes" if field.required else ""
+    return f"| `{name}` | {_escaped(_type(field.type))} | {required} | {change} | {_escaped(field.doc)} |\n"
+
+
+def _rows(fields: Iterable[Field], prefix: str, kind: Kind, whole: OnChange | None) -> Iterator[tuple[str, Field, str]]:
     """List the fields and what is inside them; inside a field that changes as a whole, its own rule holds."""
     for field in fields:
         on_change = whole or field.on_change

@@ -69,7 +69,8 @@ class Relocations:
             if not isinstance(value, str):
                 sound = False
                 wrong = f"{key} is a text, found {describe(value)}" if key in entry else f"{key} is required"
-                self._report(codes.WRONG_SHAPE, f"{path[0]}: {wrong}", places.nearest((*path, key)), f"expected {shape}")
+                at = places.nearest((*path, key))
+                self._report(codes.WRONG_SHAPE, f"{path[0]}: {wrong}", at, f"expected {shape}")
         return (entry[wanted[0]], entry[wanted[1]]) if sound else None
 
     def _address(self, text: str, at: SourceRange) -> Address | None:

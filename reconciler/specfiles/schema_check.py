@@ -66,8 +66,18 @@ def _report(error: Violation, places: Places, findings: Findings) -> None:
             summary = f"{name!r} is not a name: letters, digits and _, not a digit first"
             findings.report(codes.BAD_SETTING, summary, places[(*path, name)])
         case _:
-            subject = path[-1] if path else "the file"
+            subject = _subject(path)
             findings.report(codes.BAD_SETTING, f"{subject}: {_complaint(error)}", at, _way_out(error))
+
+
+def _subject(path: Path) -> str:
+    match path:
+        case ():
+            return "the file"
+        case (*_, name, int() as index):
+            return f"{name}[{index}]"
+        case _:
+            return str(path[-1])
 
 
 def _unknown(error: Violation, path: Path) -> Iterator[tuple[str, str]]:

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from reconciler.core.diagnostics import SourceRange
 from reconciler.specfiles import codes
 from reconciler.specfiles.findings import Findings
 
 EXTENSIONS = (".yaml", ".yml")
 
 
-def list_spec_paths(folder: Path, names: tuple[str, ...], findings: Findings) -> list[tuple[Path, str]]:
+def list_spec_paths(
+    folder: Path, names: Sequence[tuple[str, SourceRange | None]], findings: Findings
+) -> list[tuple[Path, str]]:
     """List the files, each with its name relative to the project's folder; a file reached twice counts once.
 
     Files whose names start with a dot are left out, as are all that are not YAML. A missing place is an error.
     """
     found: dict[str, tuple[Path, str]] = {}
-    for name in names:
-        for path in _below(folder / name, name, findings):
+    for name, source in names:
+        for path in _below(folder, name, source, findings):
             found.setdefault(os.path.realpath(path), (path, Path(os.path.relpath(path, folder)).as_posix()))
     return sorted(found.values(), key=lambda one: one[1])
 
 
-def _below(place: Path, name: str, findings: Findings) -> Iterator[Path]:
+def _below(folder: Path, name: str, source: SourceRange | None, findings: Findings) -> Iterator[Path]:
+    place = folder / name
     try:
         is_file, is_folder = place.is_file(), place.is_dir()
     except (OSError, ValueError):
@@ -35,7 +39,7 @@ def _below(place: Path, name: str, findings: Findings) -> Iterator[Path]:
         yield from _walk(place)
     else:
         hint = "make the folder, or name another under specs: in billplan.yaml"
-        findings.report(codes.UNREADABLE, f"specs: there is no file or folder {name!r}", None, hint)
+        findings.report(codes.UNREADABLE, f"specs: there is no file or folder {name!r}", source, hint)
 
 
 def _walk(top: Path) -> Iterator[Path]:

@@ -67,5 +67,3 @@ def _parse(name: str, text: str, findings: Findings) -> Value:
         return text
     # There is no null in expressions; an empty value is an empty text.
     return text if value is None else value
-
-

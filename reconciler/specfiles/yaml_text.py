@@ -143,7 +143,6 @@ class _Builder:
         if type(event) is DocumentStartEvent:
             hint = "make it a file of its own, or take the --- away"
             self._report(codes.NOT_TAKEN, "a second document starts here", event.start_mark, hint)
-        # A document that holds nothing has no place but its end.
         return value, (_START, start.start_mark, inner)
 
     def _node(self, event: Event) -> tuple[Value, Inner | None]:

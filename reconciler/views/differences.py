@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Literal
 
 from reconciler.core.attrs import leaf
@@ -17,7 +18,7 @@ from reconciler.core.resources import MARKS
 from reconciler.core.shapes import ListOf, MapOf, Struct
 from reconciler.core.types import Amount
 from reconciler.core.values import Attrs, Value, decimal_text
-from reconciler.views.notation import UNSET, Notation, part_type
+from reconciler.views.notation import Notation, clean, part_type
 
 Mark = Literal["+", "-", " "]
 _OPTION = re.compile(r"currency_options\]?\[([a-z]{3})\]")
@@ -90,19 +91,8 @@ def _diff_rows(change: Change, diff: FieldDiff, kind: Kind | None, notation: Not
         currencies=(before, after),
     )
     forces = diff.forces and change.action is Action.REPLACE
-    return [_flagged(row, forces, moves_money(kind, diff.name)) for row in _rows(sides, notation)]
-
-
-def _flagged(row: Row, forces: bool, money: bool) -> Row:
-    return Row(
-        name=row.name,
-        before=row.before,
-        after=row.after,
-        remark=row.remark,
-        forces=forces,
-        money=money,
-        lines=row.lines,
-    )
+    money = moves_money(kind, diff.name)
+    return [replace(row, forces=forces, money=money) for row in _rows(sides, notation)]
 
 
 def drift_rows(drift: Drift, change: Change | None, kind: Kind | None, notation: Notation) -> list[Row]:
@@ -117,14 +107,19 @@ def drift_rows(drift: Drift, change: Change | None, kind: Kind | None, notation:
         currencies=(currency, currency),
         fresh=not drift.known,
     )
-    rows = list(_rows(sides, notation)) or [Row(name=notation.plain(drift.name), after=UNSET)]
-    remark = "" if drift.known else "what was applied is not known"
-    return [_remarked(row, remark) for row in rows]
+    what_next = "" if change is None else _what_next(drift, change, sides, notation)
+    unknown = "" if drift.known else "what was applied is not known"
+    remark = "; ".join(t for t in (unknown, what_next) if t)
+    return [replace(row, remark="; ".join(t for t in (row.remark, remark) if t)) for row in _rows(sides, notation)]
 
 
-def _remarked(row: Row, remark: str) -> Row:
-    both = "; ".join(t for t in (row.remark, remark) if t)
-    return Row(name=row.name, before=row.before, after=row.after, remark=both, lines=row.lines)
+def _what_next(drift: Drift, change: Change, sides: _Sides, notation: Notation) -> str:
+    diff = next((d for d in change.diffs if d.name == drift.name), None)
+    if diff is None or change.action in (Action.REFUSED, Action.RETIRE):
+        return ""
+    if drift.known and diff.after == drift.applied:
+        return "this plan puts it back"
+    return f"this plan sets it to {notation.value(diff.after, sides.kind, sides.currencies[1])}"
 
 
 def attr_type(kind: Kind | None, name: str) -> FieldType | None:
@@ -268,8 +263,12 @@ def _merged(before: list[str], after: list[str]) -> Iterable[tuple[Mark, str]]:
         if tag == "equal":
             yield from ((" ", line) for line in after[k:m])
         else:
-            yield from (("-", line) for line in before[i:j])
-            yield from (("+", line) for line in after[k:m])
+            # What takes the place of a line stands right below it, as far as both sides have lines.
+            for old, new in zip_longest(before[i:j], after[k:m]):
+                if old is not None:
+                    yield "-", old
+                if new is not None:
+                    yield "+", new
 
 
 def item_lines(items: Sequence[Value], kind: FieldType | None, notation: Notation, currency: str) -> list[str]:
@@ -282,11 +281,9 @@ def item_lines(items: Sequence[Value], kind: FieldType | None, notation: Notatio
 
 
 def _tier(tier: Mapping[str, Value], lower: str, notation: Notation, currency: str) -> str:
-    upper = tier["up_to"]
-    if upper == "inf":
-        span = f"above {_counted(lower)}" if lower else "all units"
-    else:
-        span = f"up to {_counted(upper)}"
+    upper = str(tier["up_to"])
+    above = f"above {_counted(lower)}" if lower else "all units"
+    span = above if upper == "inf" else f"up to {_counted(upper)}"
     amounts = []
     if tier.get("unit_amount") is not None:
         amounts.append(f"{notation.amount(tier['unit_amount'], currency)} each")
@@ -295,9 +292,5 @@ def _tier(tier: Mapping[str, Value], lower: str, notation: Notation, currency: s
     return f"{span}: {' + '.join(amounts)}"
 
 
-def _counted(bound: Value) -> str:
-    return f"{int(bound):,}" if str(bound).isdigit() else clean_bound(bound)
-
-
-def clean_bound(bound: Value) -> str:
-    return str(bound)
+def _counted(bound: str) -> str:
+    return f"{int(bound):,}" if bound.isascii() and bound.isdigit() else clean(bound)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from reconciler.core.address import Address
@@ -20,7 +20,7 @@ _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@*+-]*")
 
 
 def clean(text: str) -> str:
-    """Write a text on one line of harmless characters: line ends, terminal escapes and invisible marks are spelled out."""
+    """Write a text on one line of harmless characters: line ends, escapes and invisible marks are spelled out."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else _escaped(c) for c in text)
@@ -34,7 +34,7 @@ def _escaped(character: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notation:
-    """Writes values. `pending` are the addresses that only the apply makes; `limit` is the most characters of a text."""
+    """Writes values. `pending` are the addresses that only the apply makes; `limit` is a text's most characters."""
 
     pending: Set[Address] = frozenset()
     emails: bool = False
@@ -93,26 +93,28 @@ class Notation:
 
     def text(self, text: str) -> str:
         """Write a text of unknown origin: bare where it is one word, else in quotes; long ones are shortened."""
-        shown = self.plain(text)
-        if len(shown) > self.limit:
-            rest = len(text) - self.limit
-            shown = f"{shown[: self.limit].rstrip(chr(92))}..."
-            return f'"{shown}" ({rest:,} more characters)'
-        # A text that needs no quotes says by having none that it holds no blanks at either end.
-        return shown if _BARE.fullmatch(shown) else '"' + shown.replace('"', '\\"') + '"'
+        if len(text) <= self.limit and _BARE.fullmatch(text):
+            # A text that needs no quotes shows by having none that it is one word with no blanks around it.
+            return self.plain(text)
+        shown = self.plain(text.replace("\\", "\\\\"))
+        if len(shown) <= self.limit:
+            return _quoted(shown)
+        return f"{_quoted(shown[: self.limit] + '...')} ({len(shown) - self.limit:,} more characters)"
 
     def pair(self, before: str, after: str) -> tuple[str, str]:
         """Write two texts that differ, so that the difference is seen even where both are long or redacted."""
-        if max(len(before), len(after)) > self.limit:
-            start = max(0, _common(before, after) - self.limit // 4)
-            if start:
-                before, after = f"...{before[start:]}", f"...{after[start:]}"
-        first, second = self.text(before), self.text(after)
-        return (first, second) if first != second else (first, f"{second} (differs in what is not shown)")
+        before, after = redact_text(before, emails=self.emails), redact_text(after, emails=self.emails)
+        if before == after:
+            shown = self.text(after)
+            return shown, f"{shown} (differs in what is not shown)"
+        start = max(0, _common(before, after) - self.limit // 4)
+        if start and max(len(before), len(after)) > self.limit:
+            before, after = f"...{before[start:]}", f"...{after[start:]}"
+        return self.text(before), self.text(after)
 
-    def with_limit(self, limit: int) -> Notation:
-        """Return the same notation with another limit for long texts."""
-        return replace(self, limit=limit)
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '\\"') + '"'
 
 
 def _common(before: str, after: str) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,6 +111,7 @@ PLANS = st.builds(
     refusals=tuples(TEXTS),
     unmanaged=st.dictionaries(TEXTS, st.integers(0), max_size=2),
     unchanged=st.integers(0),
+    owned=st.dictionaries(TEXTS, st.integers(0), max_size=2),
     complete=st.booleans(),
 )
 
@@ -295,3 +297,10 @@ def test_a_float_has_no_place_in_a_plan() -> None:
     )
     with pytest.raises(TypeError, match="float has no place"):
         list(write_lines(Plan(header=HEADER, changes=(change,), steps=())))
+
+
+@pytest.mark.parametrize("kind", [Plan, Change, FieldDiff, Drift, Diagnostic, Step, Header, Absent, Unchanged])
+def test_every_field_is_a_part_of_the_round_trip(kind: type) -> None:
+    source = Path(__file__).read_text()
+    missing = [f.name for f in fields(kind) if f"{f.name}=" not in source]
+    assert not missing, f"{missing} of {kind.__name__} must be in the strategies above, and in the plan file"

@@ -8,30 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from reconciler.store.database import Database, open_database
-from tests.postgres import PostgresServer, running_postgres
 from tests.store.still_clock import StillClock
 
 _ROOT = Path(__file__).parents[2]
 
 Start = Callable[..., "subprocess.Popen[str]"]
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
-    with running_postgres() as server:
-        yield server
-
-
-@pytest.fixture
-def postgres_url(postgres: PostgresServer) -> str:
-    """The URL of a database without a store."""
-    with psycopg.connect(postgres.url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA IF EXISTS billplan CASCADE")
-    return postgres.url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

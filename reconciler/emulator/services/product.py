@@ -52,7 +52,8 @@ CREATE = Hash(
     },
     ("name",),
 )
-UPDATE = Hash({**_fields(blank=True), "default_price": Text()})
+# An empty default_price unsets it: https://github.com/stripe/stripe-python/issues/658
+UPDATE = Hash({**_fields(blank=True), "default_price": Text(blank=True)})
 RETRIEVE = Hash({"expand": EXPAND})
 LIST = Hash(
     {
@@ -112,7 +113,8 @@ def update(world: World, call: Call) -> Answer:
     if "metadata" in params:
         changes["metadata"] = merge(before["metadata"], params["metadata"])
     if "default_price" in params:
-        _check_default_price(world, before, params["default_price"])
+        if params["default_price"] is not None:
+            _check_default_price(world, before, params["default_price"])
         changes["default_price"] = params["default_price"]
     after = {**before, **changes}
     return replace(world, before if after == before else {**after, "updated": world.now()})

@@ -1,0 +1,81 @@
+"""The command line: one file a command; each parses, calls one use case, renders, and chooses the exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from reconciler.cli.apply import apply_command
+from reconciler.cli.demo import demo_command
+from reconciler.cli.doctor import doctor_command
+from reconciler.cli.drift import drift_command
+from reconciler.cli.emulator import emulator_command
+from reconciler.cli.import_specs import import_command
+from reconciler.cli.init import init_command
+from reconciler.cli.plan import plan_command
+from reconciler.cli.schema import schema_command
+from reconciler.cli.show import show_command
+from reconciler.cli.unlock import unlock_command
+from reconciler.cli.validate import validate_command
+from reconciler.cli.version import version_command
+
+USAGE = 64
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def billplan() -> None:
+    """Terraform for Stripe billing: declare it in YAML, review the plan, apply it once.
+
+    \b
+    A first look, on an emulated Stripe:  billplan demo
+    Your own project:                     billplan init, then billplan plan
+    """
+
+
+for command in (
+    init_command,
+    validate_command,
+    plan_command,
+    show_command,
+    apply_command,
+    drift_command,
+    import_command,
+    schema_command,
+    doctor_command,
+    unlock_command,
+    version_command,
+    emulator_command,
+    demo_command,
+):
+    billplan.add_command(command)
+
+
+def run(args: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a bug of ours keeps its traceback."""
+    try:
+        code = billplan.main(args=args, prog_name="billplan", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `billplan show plan | head`.
+        sys.stderr.close()
+        return 0
+    return code if isinstance(code, int) else 0
+
+
+def main() -> NoReturn:
+    """Run billplan as a program."""
+    sys.exit(run())

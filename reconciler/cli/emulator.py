@@ -1,0 +1,60 @@
+"""`billplan emulator`: a strict local Stripe, on loopback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from reconciler.emulator.clock import SystemClock
+from reconciler.emulator.seed import SeedError, load_seed
+from reconciler.emulator.server import serve
+from reconciler.emulator.world import World
+
+
+@click.command("emulator")
+@click.option("--port", type=click.IntRange(0, 65535), default=12111, show_default=True, help="0 picks a free one.")
+@click.option("--seed", type=click.Path(path_type=Path, dir_okay=False), help="The initial account, as JSON.")
+@click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="Keep the account in this file.")
+@click.option(
+    "--rate-limit",
+    type=click.Choice(["off", "test", "live"]),
+    default="off",
+    show_default=True,
+    help="Enforce Stripe's documented limits.",
+)
+def emulator_command(port: int, seed: Path | None, state: Path | None, rate_limit: str) -> None:
+    """Run an emulated Stripe on this machine until Ctrl-C. Unknown parameters are refused, what it lacks answers 501.
+
+    \b
+    Example:  billplan emulator --port 12111 --rate-limit test
+              export STRIPE_API_BASE=http://127.0.0.1:12111 STRIPE_API_KEY=sk_test_emulator
+    """
+    world = World(clock=SystemClock())
+    if seed is not None:
+        _plant(world, seed)
+    try:
+        server = serve([world], port=port, state_file=state)
+    except OSError as error:
+        raise click.ClickException(f"cannot listen on port {port}: {error.strerror}; choose another --port") from None
+    except ValueError as error:
+        raise click.ClickException(f"the state file {state} cannot be read: {error}") from None
+    with server:
+        for one in server.worlds:
+            one.limit(rate_limit)
+        click.echo(f"Stripe is emulated at {server.url} with the key {next(iter(world.keys))}; Ctrl-C stops it.")
+        server.close_on_sigterm()
+        try:
+            server.wait()
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+
+
+def _plant(world: World, seed: Path) -> None:
+    try:
+        load_seed(world, json.loads(seed.read_text(encoding="utf-8")))
+    except SeedError as error:
+        raise click.ClickException(f"the seed {seed} does not hold:\n  " + "\n  ".join(error.problems)) from None
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"the seed {seed} cannot be read: {error}") from None

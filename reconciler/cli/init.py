@@ -1,0 +1,60 @@
+"""`billplan init`: a new project."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reconciler.errors import BillplanError
+
+_TEMPLATES = {
+    "billplan.yaml": "billplan.yaml.j2",
+    "specs/catalogue.yaml": "catalogue.yaml.j2",
+    ".gitignore": "gitignore.j2",
+    ".github/workflows/billplan.yml": "workflow.yml.j2",
+}
+_PROJECT = re.compile(r"[a-z0-9-]{1,24}")
+
+
+@click.command("init")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+@click.option("--project", help="The ownership marker, [a-z0-9-]{1,24}; default: the folder's name.")
+@click.option("--mode", type=click.Choice(["test", "live"]), default="test", show_default=True, help="Of the account.")
+def init_command(folder: Path, project: str | None, mode: str) -> None:
+    """Make a new project: billplan.yaml, specs/, .gitignore and a CI workflow. Overwrites nothing.
+
+    \b
+    Example:  billplan init billing --project acme
+    """
+    name = project or re.sub(r"[^a-z0-9-]+", "-", folder.absolute().name.lower()).strip("-")[:24]
+    if not _PROJECT.fullmatch(name):
+        raise click.BadParameter(f"{name!r} is not 1 to 24 of a-z, 0-9 and -", param_hint="--project")
+    if (folder / "billplan.yaml").exists():
+        raise _exists(folder)
+    environment = Environment(
+        loader=PackageLoader("reconciler.cli"), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    for target, template in _TEMPLATES.items():
+        path = folder / target
+        if path.exists():
+            click.echo(f"kept    {path} (it exists)")
+            continue
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(environment.get_template(template).render(project=name, mode=mode), encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"cannot write {path}: {error.strerror}") from None
+        click.echo(f"written {path}")
+    click.echo(
+        "\nNext: export STRIPE_API_KEY=..., then billplan doctor.\n"
+        "What your account has already comes in with billplan import; then billplan plan."
+    )
+
+
+def _exists(folder: Path) -> click.exceptions.Exit:
+    error = BillplanError(f"{folder / 'billplan.yaml'} exists already", hint="edit it, or choose another folder")
+    click.echo(f"error: {error.message}\n  hint: {error.hint}", err=True)
+    return click.exceptions.Exit(error.exit_code)

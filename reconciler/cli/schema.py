@@ -1,0 +1,35 @@
+"""`billplan schema`: the JSON Schemas of the spec language."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from reconciler.core.suggest import suggestion
+from reconciler.specfiles.json_schema import render_files, schemas
+
+
+@click.command("schema")
+@click.argument("name", required=False)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write all of them into a folder.")
+def schema_command(name: str | None, out: Path | None) -> None:
+    """Print a JSON Schema (products, prices, ..., specs, billplan), the names of all, or write them to a folder.
+
+    \b
+    Example:  billplan schema prices
+              billplan schema --out .schemas
+    """
+    known = {file.removesuffix(".schema.json"): schema for file, schema in schemas().items()}
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for file, text in render_files().items():
+            (out / file).write_text(text, encoding="utf-8")
+        click.echo(f"{len(render_files())} files written to {out}")
+    elif name is None:
+        click.echo("\n".join(sorted(known)))
+    elif name not in known:
+        raise click.UsageError(f"there is no schema {name}; {suggestion(name, known) or 'see billplan schema'}")
+    else:
+        click.echo(json.dumps(known[name], indent=2))

@@ -1,0 +1,42 @@
+"""`billplan unlock`: break a lock that its holder left behind."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from reconciler.cli.options import Call, project_options
+from reconciler.core.types import show_moment
+
+
+@click.command("unlock")
+@click.option("--auto-approve", is_flag=True, help="Do not ask. Needed where there is no terminal.")
+@project_options("text", "json")
+def unlock_command(call: Call, auto_approve: bool) -> int:
+    """Release the lock of this project, whoever holds it. A running apply that loses it stops before its next call.
+
+    \b
+    Example:  billplan unlock
+    """
+    with call.project() as project:
+        scope = str(project.scope)
+        holder = project.locks.holder(scope)
+        if holder is None:
+            _say(call, None, f"No one holds the lock of {scope}.")
+            return 0
+        since = show_moment(holder.since)
+        if not auto_approve:
+            if not sys.stdin.isatty():
+                raise click.UsageError("without a terminal to ask on, unlock needs --auto-approve")
+            click.echo(f"{holder.who} holds the lock of {scope} since {since}.")
+            if click.prompt("Type yes to break it", default="", show_default=False) != "yes":
+                return 1
+        project.locks.release(scope)
+        _say(call, holder.who, f"Released the lock of {scope}, held by {holder.who} since {since}.")
+        return 0
+
+
+def _say(call: Call, holder: str | None, words: str) -> None:
+    click.echo(json.dumps({"released": holder}) if call.form == "json" else words)

@@ -1,0 +1,293 @@
+"""A project, put together: the library's front door, and the only place that picks adapters and reads the environ."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from reconciler.adapters.api_key import key_livemode
+from reconciler.adapters.limiter import Figures, Limiter, documented_figures
+from reconciler.adapters.sql_ledger import SqlLedger
+from reconciler.adapters.sql_locks import SqlLocks
+from reconciler.adapters.stripe_api import ApiSettings, StripeApi
+from reconciler.adapters.system_clock import SystemClock
+from reconciler.core.guards import Guards, refusals
+from reconciler.core.idempotency import Scope
+from reconciler.core.plan import Plan
+from reconciler.core.resources import Desired, Specs
+from reconciler.core.results import Result
+from reconciler.core.values import Secret
+from reconciler.engine.adopt import Import, import_specs
+from reconciler.engine.apply import Applied, ApplyOptions, apply
+from reconciler.engine.drift import with_vanished
+from reconciler.engine.make_plan import Outside, PlanOptions, checked, make_plan
+from reconciler.engine.refresh import refresh
+from reconciler.engine.target import Pins, check_target
+from reconciler.errors import BillplanError, PlanRefused
+from reconciler.kinds import BY_NAME, KINDS
+from reconciler.ports.lock import Holder
+from reconciler.ports.progress import Progress
+from reconciler.specfiles.project_file import KeySource, ProjectFile, find_project, load_project
+from reconciler.specfiles.project_specs import gather_specs
+from reconciler.store.database import Database, open_database
+from reconciler.store.location import Backend
+from reconciler.views.document import json_chunks
+from reconciler.views.markdown import render_markdown
+from reconciler.views.text import render_text
+
+
+class NoProgress:
+    """Tells nobody how far it is."""
+
+    def start(self, what: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def advance(self, count: int = 1) -> None:
+        """Say nothing."""
+
+    def finish(self) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A plan, ready to be shown."""
+
+    plan: Plan
+
+    def render(self, form: str = "text", *, color: bool = False, width: int = 100) -> str:
+        """Show the plan as text, json or markdown; e-mail addresses are redacted."""
+        return "".join(self.chunks(form, color=color, width=width))
+
+    def chunks(self, form: str = "text", *, color: bool = False, width: int = 100) -> Iterator[str]:
+        """Show the plan piece by piece: the JSON of a large one need not be in memory whole."""
+        match form:
+            case "text":
+                yield render_text(self.plan, BY_NAME, color=color, width=width)
+            case "json":
+                yield from json_chunks(self.plan, BY_NAME)
+            case "markdown":
+                yield render_markdown(self.plan, BY_NAME)
+            case _:
+                raise ValueError(f"no such format: {form}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Consent:
+    """What a run is allowed beyond billplan.yaml: `class:address-glob`s, addresses to take over, a count of changes."""
+
+    allow: tuple[str, ...] = ()
+    takeover: tuple[str, ...] = ()
+    max_changes: int | None = None
+    skip_refused: bool = False
+
+
+class Project:
+    """A project in its environment. Opens Stripe and the store when they are first needed; close it at the end."""
+
+    def __init__(self, file: ProjectFile, environ: Mapping[str, str], progress: Progress | None = None) -> None:
+        self.file = file
+        self._environ = environ
+        self._progress = progress or NoProgress()
+        self._clock = SystemClock()
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str | None = None,
+        *,
+        environment: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        var_files: Sequence[Path] = (),
+        progress: Progress | None = None,
+    ) -> Project:
+        """Load billplan.yaml: the given file, or the one in the given or working folder or above it."""
+        place = Path(path) if path is not None else Path.cwd()
+        found = place if place.is_file() else find_project(place)
+        file = load_project(found, environment=environment, variables=variables or {}, var_files=tuple(var_files))
+        return cls(file, os.environ, progress)
+
+    def __enter__(self) -> Project:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "_database" in self.__dict__:
+            self._database.close()
+
+    @cached_property
+    def specs(self) -> Specs:
+        """The specs as loaded, with what is wrong in their files: a use case raises that with all it finds itself."""
+        return gather_specs(self.file)
+
+    def validate(self) -> tuple[Desired, ...]:
+        """Check the specs offline; raise SpecError with everything that is wrong."""
+        return checked(self.specs, BY_NAME, self.file.project)
+
+    @property
+    def pins(self) -> Pins:
+        """What the project file says of the target."""
+        stripe = self.file.stripe
+        return Pins(project=self.file.project, livemode=stripe.mode == "live", account=stripe.account)
+
+    def plan(self, *, select: Sequence[str] = (), consent: Consent | None = None) -> Review:
+        """Plan the way from the account as it is to the specs. Changes nothing."""
+        consent = consent or Consent()
+        options = PlanOptions(
+            pins=self.pins,
+            guards=self._guards(consent),
+            expires_in=self.file.expires_in,
+            environment=self.file.environment,
+            select=tuple(select),
+            takeover=frozenset(consent.takeover),
+        )
+        return Review(plan=make_plan(self.specs, self.outside, options))
+
+    def _guards(self, consent: Consent) -> Guards:
+        declared = self.file.guards
+        most = declared.max_changes if consent.max_changes is None else consent.max_changes
+        return replace(declared, allow=(*declared.allow, *consent.allow), max_changes=most)
+
+    def drift(self) -> Review:
+        """Plan, and tell also what was applied once and is gone from Stripe."""
+        plan = self.plan().plan
+        header = plan.header
+        return Review(plan=with_vanished(plan, self.ledger.applied(header.account, header.livemode, header.project)))
+
+    def apply(
+        self,
+        plan: Plan,
+        *,
+        consent: Consent | None = None,
+        wait_seconds: int = 0,
+        on_result: Callable[[Result], None] = lambda result: None,
+    ) -> Applied:
+        """Apply a plan once; what guards refused may be allowed now. The same plan may be applied again."""
+        consent = consent or Consent()
+        self._check_lock(plan)
+        decided = replace(plan, refusals=refusals(plan.changes, plan.owned, self._guards(consent)))
+        if decided.refusals:
+            raise PlanRefused("the plan is refused:\n  " + "\n  ".join(decided.refusals))
+        limits = self.file.stripe.limits
+        options = ApplyOptions(
+            pins=self.pins,
+            who=f"{self._actor()} (plan {plan.digest[:12]})",
+            spec_digest=self.specs.digest,
+            skip_refused=consent.skip_refused,
+            concurrency=limits.concurrency or Figures().concurrency,
+            wait_seconds=wait_seconds,
+            on_result=on_result,
+        )
+        return apply(decided, self.outside, self.ledger, self.locks, options)
+
+    def verify(self, plan: Plan) -> Plan:
+        """Plan anew over the addresses that a plan touched: after a whole apply there is nothing left to do."""
+        touched = {c.address for c in plan.changes if not c.refused}
+        fresh = self.plan().plan
+        return replace(fresh, changes=tuple(c for c in fresh.changes if c.address in touched and not c.refused))
+
+    def _check_lock(self, plan: Plan) -> None:
+        if plan.header.livemode and self._database.backend is Backend.SQLITE and self.file.lock != "external":
+            message = "a live apply needs a lock that every runner sees, and the store is a SQLite file of this machine"
+            hint = "use a PostgreSQL store, or write  lock: external  where CI lets one apply run at a time"
+            raise BillplanError(message, hint=hint)
+
+    def import_specs(self, kinds: Sequence[str] = ()) -> Import:
+        """Write specs with `adopt:` for what exists in the account and nobody manages."""
+        desired = self.validate()
+        target = check_target(self.api, self.pins, self._clock)
+        snapshot = refresh(self.api, KINDS, target.scope.project, self._progress)
+        known = {(d.address.kind, d.lifecycle.adopt): d.address for d in desired if d.lifecycle.adopt is not None}
+        known |= {(o.kind, o.remote_id): a for a, marked in snapshot.marked.items() for o in marked}
+        wanted = [k for k in KINDS if not kinds or k.name in kinds or k.plural in kinds]
+        return import_specs(snapshot, wanted, {d.address for d in desired}, known)
+
+    @property
+    def scope(self) -> Scope:
+        """Where this project acts, as Stripe says of the key."""
+        return check_target(self.api, self.pins, self._clock).scope
+
+    def unlock(self) -> Holder | None:
+        """Break the lock of this project, whoever holds it; return who held it."""
+        return self.locks.release(str(self.scope))
+
+    @cached_property
+    def api(self) -> StripeApi:
+        """Stripe, as the project file says and the environment allows."""
+        key = self._secret(self.file.stripe.api_key)
+        limits = self.file.stripe.limits
+        figures = documented_figures(key_livemode(key))
+        figures = replace(
+            figures,
+            global_rps=limits.global_rps or figures.global_rps,
+            endpoint_rps=limits.endpoint_rps or figures.endpoint_rps,
+            concurrency=limits.concurrency or figures.concurrency,
+        )
+        base = self._environ.get("STRIPE_API_BASE") or self.file.stripe.api_base
+        return StripeApi(
+            key,
+            settings=ApiSettings(api_base=base),
+            limiter=Limiter(figures, self._clock),
+            clock=self._clock,
+            jitter=random.random,
+        )
+
+    @property
+    def clock(self) -> SystemClock:
+        """The clocks of this machine."""
+        return self._clock
+
+    @cached_property
+    def outside(self) -> Outside:
+        """The ports that use cases work through."""
+        return Outside(api=self.api, clock=self._clock, progress=self._progress, kinds=BY_NAME)
+
+    @cached_property
+    def _database(self) -> Database:
+        store = self.file.store
+        url = self._secret(store).text if isinstance(store, KeySource) else store
+        return open_database(url, base_folder=self.file.folder)
+
+    @property
+    def store_name(self) -> str:
+        """Where the store is, without a password; opens it."""
+        return self._database.shown
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        """The journal."""
+        return SqlLedger(self._database)
+
+    @cached_property
+    def locks(self) -> SqlLocks:
+        """The locks."""
+        return SqlLocks(self._database, self._clock)
+
+    def _secret(self, source: KeySource) -> Secret:
+        if source.kind == "env":
+            text = self._environ.get(source.name, "").strip()
+            if not text:
+                message = f"the environment variable {source.name} is not set"
+                raise BillplanError(message, hint=f"export {source.name}=...; billplan.yaml says env:{source.name}")
+            return Secret(text)
+        path = self.file.folder / source.name
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            message = f"the file {source.name} cannot be read"
+            raise BillplanError(message, hint=f"billplan.yaml says file:{source.name}") from None
+        if not text:
+            raise BillplanError(f"the file {source.name} is empty", hint=f"billplan.yaml says file:{source.name}")
+        return Secret(text)
+
+    def _actor(self) -> str:
+        user = self._environ.get("GITHUB_ACTOR") or self._environ.get("GITLAB_USER_LOGIN") or self._environ.get("USER")
+        return f"{user or 'someone'}@{socket.gethostname()} pid {os.getpid()}"
