@@ -16,6 +16,8 @@ from reconciler.adapters.sql_ledger import SqlLedger
 from reconciler.adapters.sql_locks import SqlLocks
 from reconciler.adapters.stripe_api import ApiSettings, StripeApi
 from reconciler.adapters.system_clock import SystemClock
+from reconciler.core.changes import Action, Change
+from reconciler.core.collector import collector_paused
 from reconciler.core.guards import Guards, refusals
 from reconciler.core.idempotency import Scope
 from reconciler.core.plan import Plan
@@ -27,12 +29,12 @@ from reconciler.engine.apply import Applied, ApplyOptions, apply
 from reconciler.engine.drift import with_vanished
 from reconciler.engine.make_plan import Outside, PlanOptions, checked, make_plan
 from reconciler.engine.refresh import refresh
-from reconciler.engine.target import Pins, check_target
+from reconciler.engine.target import Pins, check_plan, check_target
 from reconciler.errors import BillplanError, PlanRefused
 from reconciler.kinds import BY_NAME, KINDS
 from reconciler.ports.lock import Holder
 from reconciler.ports.progress import Progress
-from reconciler.specfiles.project_file import KeySource, ProjectFile, find_project, load_project
+from reconciler.specfiles.project_file import FILE_NAME, KeySource, ProjectFile, find_project, load_project
 from reconciler.specfiles.project_specs import gather_specs
 from reconciler.store.database import Database, open_database
 from reconciler.store.location import Backend
@@ -106,9 +108,8 @@ class Project:
         var_files: Sequence[Path] = (),
         progress: Progress | None = None,
     ) -> Project:
-        """Load billplan.yaml: the given file, or the one in the given or working folder or above it."""
-        place = Path(path) if path is not None else Path.cwd()
-        found = place if place.is_file() else find_project(place)
+        """Load the given project file, or the given folder's, or the one in the working folder or above it."""
+        found = find_project(Path.cwd()) if path is None else _given(Path(path))
         file = load_project(found, environment=environment, variables=variables or {}, var_files=tuple(var_files))
         return cls(file, os.environ, progress)
 
@@ -138,6 +139,7 @@ class Project:
         stripe = self.file.stripe
         return Pins(project=self.file.project, livemode=stripe.mode == "live", account=stripe.account)
 
+    @collector_paused()
     def plan(self, *, select: Sequence[str] = (), consent: Consent | None = None) -> Review:
         """Plan the way from the account as it is to the specs. Changes nothing."""
         consent = consent or Consent()
@@ -162,6 +164,23 @@ class Project:
         header = plan.header
         return Review(plan=with_vanished(plan, self.ledger.applied(header.account, header.livemode, header.project)))
 
+    def check(self, plan: Plan, *, consent: Consent | None = None) -> None:
+        """Raise where a plan as a whole cannot be applied: another target, too old, or refused. Changes nothing."""
+        target = check_target(self.api, self.pins, self._clock)
+        check_plan(plan.header, target, self.api.api_version, self.specs.digest)
+        self._decided(plan, consent or Consent())
+
+    def _decided(self, plan: Plan, consent: Consent) -> Plan:
+        """Judge a plan by the guards of today; raise PlanRefused with all that stands in its way."""
+        self._check_lock(plan)
+        decided = replace(plan, refusals=refusals(plan.changes, plan.owned, self._guards(consent)))
+        refused = () if consent.skip_refused else tuple(f"{c.address}: {c.refused}" for c in plan.changes if c.refused)
+        if decided.refusals or refused:
+            words = "\n".join(("the plan is refused:", *decided.refusals, *refused))
+            hint = "mend the specs as the plan says, or apply the rest with --skip-invalid" if refused else ""
+            raise PlanRefused(words, hint=hint)
+        return decided
+
     def apply(
         self,
         plan: Plan,
@@ -172,10 +191,7 @@ class Project:
     ) -> Applied:
         """Apply a plan once; what guards refused may be allowed now. The same plan may be applied again."""
         consent = consent or Consent()
-        self._check_lock(plan)
-        decided = replace(plan, refusals=refusals(plan.changes, plan.owned, self._guards(consent)))
-        if decided.refusals:
-            raise PlanRefused("the plan is refused:\n  " + "\n  ".join(decided.refusals))
+        decided = self._decided(plan, consent)
         limits = self.file.stripe.limits
         options = ApplyOptions(
             pins=self.pins,
@@ -188,11 +204,10 @@ class Project:
         )
         return apply(decided, self.outside, self.ledger, self.locks, options)
 
-    def verify(self, plan: Plan) -> Plan:
-        """Plan anew over the addresses that a plan touched: after a whole apply there is nothing left to do."""
+    def verify(self, plan: Plan) -> tuple[Change, ...]:
+        """Plan anew; list what is left to do at the addresses that a plan touched: nothing after a whole apply."""
         touched = {c.address for c in plan.changes if not c.refused}
-        fresh = self.plan().plan
-        return replace(fresh, changes=tuple(c for c in fresh.changes if c.address in touched and not c.refused))
+        return tuple(c for c in self.plan().plan.changes if c.address in touched and c.action is not Action.NOOP)
 
     def _check_lock(self, plan: Plan) -> None:
         if plan.header.livemode and self._database.backend is Backend.SQLITE and self.file.lock != "external":
@@ -291,3 +306,11 @@ class Project:
     def _actor(self) -> str:
         user = self._environ.get("GITHUB_ACTOR") or self._environ.get("GITLAB_USER_LOGIN") or self._environ.get("USER")
         return f"{user or 'someone'}@{socket.gethostname()} pid {os.getpid()}"
+
+
+def _given(place: Path) -> Path:
+    """Find the project file that was asked for by name: never another one, further up."""
+    found = place / FILE_NAME if place.is_dir() else place
+    if not found.is_file():
+        raise BillplanError(f"there is no project file {found}", hint="see --config; billplan init makes a project")
+    return found

@@ -1,4 +1,4 @@
-"""An emulated Stripe account with everything that plans and applies need, in this process, on a clock that stands still."""
+"""An emulated Stripe account with everything that plans and applies need, in this process, on a frozen clock."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ from reconciler.engine.make_plan import Outside, PlanOptions, make_plan
 from reconciler.engine.target import Pins
 from reconciler.kinds import BY_NAME
 from reconciler.ports.billing import BillingApi
+from reconciler.ports.ledger import Ledger
+from reconciler.ports.lock import Locks
 from reconciler.store.database import Database, open_database
 
 KEY = "sk_test_emulator"
@@ -121,6 +123,8 @@ class Account:
         self.pins = Pins(project=project, livemode=False)
         self.api: BillingApi = api_of(self.world)
         self.database: Database
+        self.ledger: Ledger
+        self.locks: Locks
         self.open_store(store)
 
     def open_store(self, store: str | Path) -> None:

@@ -49,7 +49,9 @@ def load_plan(path: Path) -> Plan:
 
 
 def _cannot(verb: str, path: Path, error: Exception) -> BillplanError:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is truncated"
-    return BillplanError(
-        f"cannot {verb} the plan file {path}: {reason}", hint="make the plan again: billplan plan --out FILE"
-    )
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else "it is truncated or damaged"
+    hints = {
+        "read": "make the plan again: billplan plan --out FILE",
+        "write": "name a file in a folder that exists and that this user can write",
+    }
+    return BillplanError(f"cannot {verb} the plan file {path}: {reason}", hint=hints[verb])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, insert, select, update
 
 from reconciler.core.journal import Event, Record, Run
 from reconciler.errors import StoreError
@@ -83,21 +83,22 @@ class SqlLedger:
         return None if row is None else Run(**row._mapping)
 
     def applied(self, account: str, livemode: bool, project: str) -> dict[str, str]:
-        """The last remote id that each address succeeded with; a success that named no id is passed over."""
-        newest = (
-            select(func.max(RECORDS.c.id).label("id"))
-            .join(RUNS)
-            .where(
-                _of_target(account, livemode, project),
-                RECORDS.c.event == Event.SUCCEEDED.value,
-                RECORDS.c.remote_id.is_not(None),
-            )
-            .group_by(RECORDS.c.address)
-            .subquery()
+        """The remote id that each address has by its last success; what left in an apply is not among them."""
+        succeeded = (
+            _of_target(account, livemode, project),
+            RECORDS.c.event == Event.SUCCEEDED.value,
+            RECORDS.c.remote_id.is_not(None),
         )
-        query = select(RECORDS.c.address, RECORDS.c.remote_id).join(newest, RECORDS.c.id == newest.c.id)
+        query = select(RECORDS.c.address, RECORDS.c.step_id, RECORDS.c.remote_id).join(RUNS).where(*succeeded)
+        found: dict[str, str] = {}
         with self._database.read() as connection:
-            return {address: remote_id for address, remote_id in connection.execute(query.order_by(RECORDS.c.id))}
+            for address, step_id, remote_id in connection.execute(query.order_by(RECORDS.c.id)):
+                # A step on an object that leaves, or that is another address's, names it: "price.x/archive price_1".
+                if not step_id.endswith(f" {remote_id}"):
+                    found[address] = remote_id
+                elif found.get(address) == remote_id:
+                    del found[address]
+        return found
 
 
 def _of_target(account: str, livemode: bool, project: str) -> ColumnElement[bool]:

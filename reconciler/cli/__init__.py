@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -16,13 +17,14 @@ from reconciler.cli.emulator import emulator_command
 from reconciler.cli.import_specs import import_command
 from reconciler.cli.init import init_command
 from reconciler.cli.plan import plan_command
+from reconciler.cli.report import report, report_usage, wants_json
 from reconciler.cli.schema import schema_command
 from reconciler.cli.show import show_command
 from reconciler.cli.unlock import unlock_command
 from reconciler.cli.validate import validate_command
 from reconciler.cli.version import version_command
+from reconciler.errors import BillplanError
 
-USAGE = 64
 INTERRUPTED = 130
 
 
@@ -56,22 +58,21 @@ for command in (
 
 def run(args: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a bug of ours keeps its traceback."""
+    as_json = wants_json(sys.argv[1:] if args is None else args)
     try:
         code = billplan.main(args=args, prog_name="billplan", standalone_mode=False)
     except click.exceptions.Exit as stop:
         return stop.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return USAGE
+    except BillplanError as error:
+        return report(error, as_json=as_json)
     except click.ClickException as error:
-        error.show()
-        return USAGE
+        return report_usage(error, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone, as in `billplan show plan | head`.
-        sys.stderr.close()
+        # The reader of our output has gone, as in `billplan show plan | head`: what is left to flush goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return code if isinstance(code, int) else 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,10 +17,10 @@ from reconciler.core.results import Outcome, Result
 from reconciler.engine.apply import Applied
 from reconciler.errors import PartialApply
 from reconciler.project import Consent, Project, Review
-from reconciler.views.outcome import render_applied, render_result, result_document
+from reconciler.views.outcome import plan_document, render_applied, render_result, result_document
 
 
-@click.command("apply")
+@click.command("apply", short_help="Apply a saved plan, or make one, ask, and apply it.")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--auto-approve", is_flag=True, help="Do not ask. Needed where there is no terminal.")
 @click.option("--skip-invalid", is_flag=True, help="Leave refused changes out and apply the rest.")
@@ -27,52 +28,62 @@ from reconciler.views.outcome import render_applied, render_result, result_docum
 @click.option("--lock-timeout", type=click.IntRange(min=0), default=0, help="Seconds to wait for the lock.")
 @consent_options
 @project_options("text", "json")
-def apply_command(call: Call, file: Path | None, consent: Consent, **flags: object) -> int:
+def apply_command(
+    call: Call,
+    file: Path | None,
+    consent: Consent,
+    *,
+    auto_approve: bool,
+    skip_invalid: bool,
+    select: tuple[str, ...],
+    lock_timeout: int,
+) -> int:
     """Apply a saved plan, or make one, ask, and apply it. Running the same plan again is safe.
 
     \b
-    Exit codes: 0 done, 3 wrong target or stale plan, 4 refused, 5 in part: run the same command again, or plan anew.
+    Exit codes: 0 done, 1 error, 3 wrong target or stale plan, 4 refused,
+                5 in part: run the same command again, or plan anew.
     Example:  billplan apply plan.jsonl --auto-approve
     """
-    if file is not None and flags["select"]:
-        raise click.UsageError("--select goes with a new plan, not with a saved one")
+    if file is not None and (select or consent.takeover):
+        given = "--select" if select else "--takeover"
+        raise click.UsageError(f"{given} goes with a new plan, not with a saved one: give it to billplan plan")
+    if not auto_approve:
+        _need_terminal(call)
     with call.project() as project:
-        consent = _with_skips(consent, bool(flags["skip_invalid"]))
-        plan = load_plan(file) if file is not None else _planned(project, flags["select"], consent)
+        consent = replace(consent, skip_refused=skip_invalid)
+        plan = project.plan(select=select, consent=consent).plan if file is None else load_plan(file)
+        _show(call, plan)
+        project.check(plan, consent=consent)
         if plan.empty:
-            _say(call, plan, "Nothing to do. Stripe matches the specs.")
-            return 0
-        if not flags["auto_approve"]:
-            _ask(call, plan)
-        wait = flags["lock_timeout"]
-        applied = project.apply(
-            plan, consent=consent, wait_seconds=wait if isinstance(wait, int) else 0, on_result=_teller(call)
-        )
+            return _conclude(call, project, plan, Applied(results=()))
+        if not auto_approve:
+            _ask(plan)
+        applied = project.apply(plan, consent=consent, wait_seconds=lock_timeout, on_result=_teller(call))
         return _conclude(call, project, plan, applied)
 
 
-def _with_skips(consent: Consent, skip_refused: bool) -> Consent:
-    return Consent(
-        allow=consent.allow,
-        takeover=consent.takeover,
-        max_changes=consent.max_changes,
-        skip_refused=skip_refused,
-    )
-
-
-def _planned(project: Project, select: object, consent: Consent) -> Plan:
-    return project.plan(select=select if isinstance(select, tuple) else (), consent=consent).plan
-
-
-def _ask(call: Call, plan: Plan) -> None:
-    """Show the plan and ask: yes in test mode, the project's name in live mode."""
-    if call.form == "json" or not sys.stdin.isatty():
+def _need_terminal(call: Call) -> None:
+    if call.form == "json":
+        raise click.UsageError("with --format json nothing is asked: apply needs --auto-approve")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise click.UsageError("without a terminal to ask on, apply needs --auto-approve")
-    click.echo(Review(plan=plan).render("text", color=call.color, width=call.width), color=True)
+
+
+def _show(call: Call, plan: Plan) -> None:
+    """Show what is about to be applied, so that the log of a run says it, too."""
+    if call.form == "json":
+        click.echo(json.dumps(plan_document(plan)))
+    else:
+        click.echo(Review(plan=plan).render("text", color=call.color, width=call.width), color=True)
+
+
+def _ask(plan: Plan) -> None:
+    """Ask for yes in test mode, for the project's name in live mode."""
     live = plan.header.livemode
     word = plan.header.project if live else "yes"
     question = f"This is LIVE mode. Type the project's name ({word}) to apply" if live else "Type yes to apply"
-    if click.prompt(question, default="", show_default=False) != word:
+    if click.prompt(question, default="", show_default=False).strip() != word:
         click.echo("Nothing was applied.", err=True)
         raise click.exceptions.Exit(1)
 
@@ -89,14 +100,9 @@ def _teller(call: Call) -> Callable[[Result], None]:
     return tell
 
 
-def _say(call: Call, plan: Plan, words: str) -> None:
-    if call.form == "json":
-        click.echo(json.dumps({"type": "summary", "plan": plan.digest, "complete": True, "steps": 0}))
-    else:
-        click.echo(words)
-
-
 def _conclude(call: Call, project: Project, plan: Plan, applied: Applied) -> int:
-    left = len(project.verify(plan).changes) if applied.complete else 0
-    click.echo(render_applied(plan, applied.results, left, form=call.form), color=True)
+    left = project.verify(plan) if applied.complete and plan.steps else ()
+    ended = render_applied(plan, applied.results, left, form=call.form)
+    if call.form == "json" or not plan.empty:
+        click.echo(ended, color=True)
     return 0 if applied.complete and not left else PartialApply.exit_code

@@ -19,12 +19,13 @@ from reconciler.emulator.clock import SystemClock
 from reconciler.emulator.seed import load_seed
 from reconciler.emulator.server import serve
 from reconciler.emulator.world import World
+from reconciler.errors import BillplanError
 
 KEY = "sk_test_emulator"
 EDITED_PRODUCT = "quickstart-pro"
 
 
-@click.command("demo")
+@click.command("demo", short_help="Watch billplan work on an emulated Stripe. No account needed.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Work in this new folder and keep it.")
 def demo_command(keep: Path | None) -> None:
     """Watch billplan work: validate, plan, apply, an empty plan, a Dashboard edit, drift, repair. No account needed.
@@ -67,6 +68,9 @@ class _Tour:
         self._billplan("Repair: apply what the specs say.", ["apply", "--auto-approve"])
         self._billplan("And nothing is left to do.", ["drift"])
         self._billplan("", ["plan", "--detailed-exitcode"])
+        self._billplan(
+            "A price goes up: what the reviewer of that pull request sees.", ["plan", "--var", "pro_monthly=3400"]
+        )
         self._say("That was billplan on an emulated Stripe. Your own first plan: see README.md, or run billplan init.")
 
     def _say(self, words: str) -> None:
@@ -80,11 +84,11 @@ class _Tour:
             [sys.executable, "-m", "reconciler", *args], cwd=self._folder, env=self._environ, check=False
         )
         if ended.returncode != expected:
-            raise click.ClickException(f"this ended with exit code {ended.returncode}, expected {expected}")
+            raise BillplanError(f"the tour ends here: exit code {ended.returncode} where {expected} was expected")
 
     def _edit(self) -> None:
         """Do what a hurried colleague does in the Dashboard."""
-        self._say("Meanwhile somebody renames the product in the Dashboard and archives nothing else:")
+        self._say("Meanwhile somebody renames the product in the Dashboard:")
         click.echo(
             click.style(f"$ stripe products update {EDITED_PRODUCT} --name 'Pro (old, do not sell!)'", bold=True)
         )

@@ -3,64 +3,82 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import click
 
 from reconciler.cli.options import Call, project_options
+from reconciler.core.types import show_moment
 from reconciler.engine.doctor import Check, Health, examine
 from reconciler.errors import BillplanError, SpecError
 from reconciler.kinds import KINDS
 from reconciler.project import Project
 
 _MARKS = {Health.OK: ("ok", "green"), Health.WARNING: ("warning", "yellow"), Health.FAILED: ("FAILED", "red")}
+_INDENT = " " * 9
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Check specs, key, account, permissions, clock, store and lock.")
 @project_options("text", "json")
 def doctor_command(call: Call) -> int:
-    """Check specs, key, account, permissions, clock, store and lock; name what a restricted key lacks.
+    """Check specs, key, account, permissions, clock, store and lock; name what a restricted key lacks. Changes nothing.
 
     \b
+    Exit codes: 0 all is well, or there are only warnings; 1 a check failed.
     Example:  billplan doctor --env live
     """
     with call.project() as project:
         checks = list(_checks(project))
     if call.form == "json":
-        click.echo(
-            json.dumps([{"name": c.name, "health": c.health, "detail": c.detail, "hint": c.hint} for c in checks])
-        )
+        found = [{"name": c.name, "health": c.health, "detail": c.detail, "hint": c.hint} for c in checks]
+        click.echo(json.dumps(found, indent=2))
     else:
         for check in checks:
-            word, colour = _MARKS[check.health]
-            click.echo(f"{click.style(word.rjust(7), fg=colour)}  {check.name}: {check.detail}", color=call.color)
-            if check.hint:
-                click.echo(f"         {check.hint}")
+            _show(check, call)
     return 1 if any(c.health is Health.FAILED for c in checks) else 0
+
+
+def _show(check: Check, call: Call) -> None:
+    word, colour = _MARKS[check.health]
+    mark = word.rjust(7)
+    click.echo(f"{click.style(mark, fg=colour) if call.color else mark}  {check.name}: {check.detail}", color=True)
+    if check.hint:
+        click.echo(f"{_INDENT}{check.hint}")
 
 
 def _checks(project: Project) -> Iterator[Check]:
     yield _tried("specs", lambda: f"{len(project.validate())} resources declared")
-    yield _tried("store", lambda: project.store_name)
+    store = _tried("store", lambda: project.store_name)
+    yield store
     try:
         api = project.api
     except BillplanError as error:
         yield Check(name="key", health=Health.FAILED, detail=error.message, hint=error.hint)
         return
-    yield from examine(api, project.pins, project.clock, KINDS)
-    yield _tried("lock", lambda: _lock(project))
+    target_is_known = False
+    for check in examine(api, project.pins, project.clock, KINDS):
+        target_is_known = target_is_known or (check.name == "clock" and check.health is Health.OK)
+        yield check
+    if target_is_known and store.health is Health.OK:
+        yield _lock(project)
 
 
-def _lock(project: Project) -> str:
-    holder = project.locks.holder(str(project.scope))
-    return "free" if holder is None else f"held by {holder.who}"
-
-
-def _tried(name: str, check: object) -> Check:
+def _lock(project: Project) -> Check:
     try:
-        detail = check() if callable(check) else ""
+        holder = project.locks.holder(str(project.scope))
+    except BillplanError as error:
+        return Check(name="lock", health=Health.FAILED, detail=error.message, hint=error.hint)
+    if holder is None:
+        return Check(name="lock", health=Health.OK, detail="free")
+    detail = f"held by {holder.who} since {show_moment(holder.since)}"
+    hint = "if that apply is gone for good, break its lock: billplan unlock"
+    return Check(name="lock", health=Health.WARNING, detail=detail, hint=hint)
+
+
+def _tried(name: str, check: Callable[[], str]) -> Check:
+    try:
+        return Check(name=name, health=Health.OK, detail=check())
     except SpecError as error:
         return Check(name=name, health=Health.FAILED, detail=error.message, hint="see: billplan validate")
     except BillplanError as error:
         return Check(name=name, health=Health.FAILED, detail=error.message, hint=error.hint)
-    return Check(name=name, health=Health.OK, detail=str(detail))

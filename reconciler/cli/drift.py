@@ -11,7 +11,7 @@ from reconciler.views.drift import render_drift, render_drift_json
 DRIFTED = 2
 
 
-@click.command("drift")
+@click.command("drift", short_help="Show what somebody changed in Stripe since it was last applied.")
 @project_options("text", "json")
 def drift_command(call: Call) -> int:
     """Show what somebody changed in Stripe since it was last applied. Changes nothing.

@@ -19,7 +19,7 @@ _TEMPLATES = {
 _PROJECT = re.compile(r"[a-z0-9-]{1,24}")
 
 
-@click.command("init")
+@click.command("init", short_help="Make a new project: billplan.yaml, specs/, .gitignore, a CI workflow.")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--project", help="The ownership marker, [a-z0-9-]{1,24}; default: the folder's name.")
 @click.option("--mode", type=click.Choice(["test", "live"]), default="test", show_default=True, help="Of the account.")
@@ -31,9 +31,10 @@ def init_command(folder: Path, project: str | None, mode: str) -> None:
     """
     name = project or re.sub(r"[^a-z0-9-]+", "-", folder.absolute().name.lower()).strip("-")[:24]
     if not _PROJECT.fullmatch(name):
-        raise click.BadParameter(f"{name!r} is not 1 to 24 of a-z, 0-9 and -", param_hint="--project")
+        whose = "" if project else ", and the folder's name gives no other"
+        raise click.BadParameter(f"{name!r} is not 1 to 24 of a-z, 0-9 and -{whose}", param_hint="--project")
     if (folder / "billplan.yaml").exists():
-        raise _exists(folder)
+        raise BillplanError(f"{folder / 'billplan.yaml'} exists already", hint="edit it, or choose another folder")
     environment = Environment(
         loader=PackageLoader("reconciler.cli"), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
@@ -44,17 +45,28 @@ def init_command(folder: Path, project: str | None, mode: str) -> None:
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(environment.get_template(template).render(project=name, mode=mode), encoding="utf-8")
+            path.write_text(
+                environment.get_template(template).render(project=_scalar(name), mode=mode), encoding="utf-8"
+            )
         except OSError as error:
-            raise click.ClickException(f"cannot write {path}: {error.strerror}") from None
+            hint = "choose another folder"
+            raise BillplanError(f"cannot write {path}: {error.strerror}", hint=hint) from None
         click.echo(f"written {path}")
+    if not (folder / ".git").exists() and any((above / ".git").exists() for above in folder.absolute().parents):
+        click.echo(
+            "\nGitHub reads workflows at the root of the repository only: move .github there, and tell its steps"
+        )
+        click.echo("where the project is, by working-directory:.")
     click.echo(
         "\nNext: export STRIPE_API_KEY=..., then billplan doctor.\n"
         "What your account has already comes in with billplan import; then billplan plan."
     )
 
 
-def _exists(folder: Path) -> click.exceptions.Exit:
-    error = BillplanError(f"{folder / 'billplan.yaml'} exists already", hint="edit it, or choose another folder")
-    click.echo(f"error: {error.message}\n  hint: {error.hint}", err=True)
-    return click.exceptions.Exit(error.exit_code)
+def _scalar(name: str) -> str:
+    """Write a project's name so that no reader of YAML takes it for a number, a truth value or a list."""
+    return (
+        name
+        if re.fullmatch(r"[a-z]+-[a-z0-9-]+|[a-z]{4,}", name) and name not in ("true", "false", "null")
+        else f'"{name}"'
+    )

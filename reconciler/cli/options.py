@@ -14,10 +14,7 @@ from typing import Any
 import click
 
 from reconciler.cli.progress import progress_for
-from reconciler.errors import BillplanError, SpecError
 from reconciler.project import Consent, Project, Review
-from reconciler.views.diagnostics import diagnostics_json, render_diagnostics
-from reconciler.views.errors import error_json, render_error
 
 Command = Callable[..., Any]
 MIN_WIDTH, MAX_WIDTH = 60, 140
@@ -55,7 +52,7 @@ class Call:
 
 
 def project_options(*forms: str) -> Callable[[Command], Command]:
-    """Add --config, --env, --var, --var-file and --format; hand the command a Call; report BillplanErrors."""
+    """Add --config, --env, --var, --var-file and --format; hand the command a Call."""
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
@@ -68,11 +65,7 @@ def project_options(*forms: str) -> Callable[[Command], Command]:
             **rest: Any,
         ) -> Any:
             call = Call(config=config, environment=env, variables=_pairs(var), var_files=var_file, form=form)
-            try:
-                return command(call, **rest)
-            except BillplanError as error:
-                report(error, form)
-                raise click.exceptions.Exit(error.exit_code) from None
+            return command(call, **rest)
 
         path = click.Path(path_type=Path)
         options = (
@@ -141,17 +134,3 @@ def echo_review(review: Review, call: Call) -> None:
     """Write a plan to stdout, piece by piece."""
     for chunk in review.chunks(call.form, color=call.color, width=call.width):
         click.echo(chunk, nl=False, color=True)
-
-
-def report(error: BillplanError, form: str) -> None:
-    """Write an error to stderr: as text, or as JSON where results are JSON."""
-    color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    if isinstance(error, SpecError):
-        shown = (
-            diagnostics_json(error.diagnostics)
-            if form == "json"
-            else render_diagnostics(error.diagnostics, color=color)
-        )
-    else:
-        shown = error_json(error) if form == "json" else render_error(error, color=color)
-    click.echo(shown.rstrip("\n"), err=True, color=True)

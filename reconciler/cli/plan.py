@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -15,7 +16,7 @@ from reconciler.project import Consent
 CHANGES = 2
 
 
-@click.command("plan")
+@click.command("plan", short_help="Show what would change in Stripe, in calls and in money.")
 @click.option("--out", type=click.Path(path_type=Path), help="Save the plan for apply; .gz is compressed.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
 @click.option("--select", multiple=True, metavar="GLOB", help="Plan only these addresses and what they need.")
@@ -33,11 +34,11 @@ def plan_command(
     """
     with call.project() as project:
         review = project.plan(select=select, consent=consent)
-    if out is not None:
-        save_plan(review.plan, out)
     echo_review(review, call)
     if out is not None:
-        click.echo(f"Saved to {out}. Apply exactly this with: billplan apply {out}", err=True)
+        save_plan(review.plan, out)
+        way_on = f"Apply exactly this with: billplan apply {shlex.quote(str(out))}"
+        click.echo(f"Saved to {out}. {way_on if review.plan.applicable else 'It is refused as it is.'}", err=True)
     return exit_code(review.plan, detailed_exitcode)
 
 

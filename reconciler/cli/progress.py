@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TextIO
 
@@ -32,7 +33,9 @@ class LiveBar:
         """Show a bar, or a spinner with a count where the total is not known."""
         self.finish()
         columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()]
-        self._bar = Bar(*columns, TimeRemainingColumn(), console=self._console, transient=True)
+        # On the same terminal, results are written above the bar; into a file or a pipe they must not be led away.
+        shared = sys.stdout.isatty()
+        self._bar = Bar(*columns, TimeRemainingColumn(), console=self._console, transient=True, redirect_stdout=shared)
         self._task = self._bar.add_task(what, total=total)
         self._bar.start()
 

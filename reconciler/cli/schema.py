@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from reconciler.core.suggest import suggestion
+from reconciler.errors import BillplanError
 from reconciler.specfiles.json_schema import render_files, schemas
 
 
-@click.command("schema")
+@click.command("schema", short_help="Print or write the JSON Schemas of the spec language.")
 @click.argument("name", required=False)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write all of them into a folder.")
 def schema_command(name: str | None, out: Path | None) -> None:
@@ -23,9 +24,12 @@ def schema_command(name: str | None, out: Path | None) -> None:
     """
     known = {file.removesuffix(".schema.json"): schema for file, schema in schemas().items()}
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        for file, text in render_files().items():
-            (out / file).write_text(text, encoding="utf-8")
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            for file, text in render_files().items():
+                (out / file).write_text(text, encoding="utf-8", newline="\n")
+        except OSError as error:
+            raise BillplanError(f"cannot write to {out}: {error.strerror}", hint="choose another folder") from None
         click.echo(f"{len(render_files())} files written to {out}")
     elif name is None:
         click.echo("\n".join(sorted(known)))

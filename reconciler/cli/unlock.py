@@ -11,7 +11,7 @@ from reconciler.cli.options import Call, project_options
 from reconciler.core.types import show_moment
 
 
-@click.command("unlock")
+@click.command("unlock", short_help="Release the lock of this project, whoever holds it.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask. Needed where there is no terminal.")
 @project_options("text", "json")
 def unlock_command(call: Call, auto_approve: bool) -> int:
@@ -28,10 +28,11 @@ def unlock_command(call: Call, auto_approve: bool) -> int:
             return 0
         since = show_moment(holder.since)
         if not auto_approve:
-            if not sys.stdin.isatty():
+            if call.form == "json" or not (sys.stdin.isatty() and sys.stdout.isatty()):
                 raise click.UsageError("without a terminal to ask on, unlock needs --auto-approve")
             click.echo(f"{holder.who} holds the lock of {scope} since {since}.")
-            if click.prompt("Type yes to break it", default="", show_default=False) != "yes":
+            if click.prompt("Type yes to break it", default="", show_default=False).strip() != "yes":
+                click.echo("The lock was left alone.", err=True)
                 return 1
         project.locks.release(scope)
         _say(call, holder.who, f"Released the lock of {scope}, held by {holder.who} since {since}.")

@@ -9,7 +9,7 @@ import click
 from reconciler.cli.options import Call, project_options
 
 
-@click.command("validate")
+@click.command("validate", short_help="Check the specs offline, every mistake at once.")
 @project_options("text", "json")
 def validate_command(call: Call) -> None:
     """Check the specs offline: every mistake of all files at once, with file, line and column.

@@ -12,7 +12,7 @@ import stripe
 from reconciler.core.plan import FORMAT_VERSION
 
 
-@click.command("version")
+@click.command("version", short_help="Print the versions of billplan and of what it works with.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 def version_command(form: str) -> None:
     """Print the versions of billplan, the plan format, the Stripe SDK and API, and Python.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconciler.core.address import Address
 from reconciler.core.attrs import leaf, root
 from reconciler.core.changes import Drift, FieldDiff
-from reconciler.core.fields import ChangeClass, Field, FieldType, OnChange
+from reconciler.core.fields import ChangeClass, FieldType, OnChange
 from reconciler.core.kind import Kind
 from reconciler.core.ownership import AppliedDigest, encode_digest
 from reconciler.core.resources import MARKS, Desired, Observed

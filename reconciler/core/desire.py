@@ -61,9 +61,11 @@ def _check_key(spec: Spec, kind: Kind, attrs: Attrs, project: str) -> list[Probl
 
 
 def _diagnostic(spec: Spec, problem: Problem) -> Diagnostic:
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in problem.path).lstrip(".")
+    named = not problem.path or str(problem.path[-1]) in problem.summary
     return Diagnostic(
         code=problem.code,
-        summary=problem.summary,
+        summary=problem.summary if named else f"{where}: {problem.summary}",
         address=spec.address,
         source=spec.place(problem.path),
         hint=problem.hint,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Drift
@@ -68,7 +67,7 @@ class Header:
     environment: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The difference between the specs and an account, and how to close it.
 
@@ -105,8 +104,7 @@ class Plan:
         counts[Action.NOOP.value] += self.unchanged
         return {a.value: counts.get(a.value, 0) for a in Action}
 
-    # Kept, because every idempotency key of an update is made from it.
-    @cached_property
+    @property
     def digest(self) -> str:
         """Bind target, specs and every exact call in one hash; what guards say of it is not a part."""
         head = {f: getattr(self.header, f) for f in Header.__dataclass_fields__}

@@ -155,11 +155,11 @@ class Planner:
         elif found.predecessors:
             # An earlier apply began a replacement, and the former objects are still alive.
             self.replaced.append(desired.address)
-            self._update(wanted, live, found, differing)
+            self._update(wanted, live, found, differing, stale)
             change = changed(wanted, live, found, differing, kind, Action.UPDATE)
             self.changes[desired.address] = converging(change, found, kind)
         else:
-            self._update(wanted, live, found, differing)
+            self._update(wanted, live, found, differing, stale)
 
     def _refuse_unmarked(self, desired: Desired, head: Observed, differing: list[Difference]) -> None:
         names = ", ".join(d.diff.name for d in differing) or "it is inactive"
@@ -169,12 +169,13 @@ class Planner:
         hint = f"if it is, add to {desired.address}:  adopt: {head.remote_id}"
         self._refuse(desired, reason, hint, tuple(d.diff for d in differing))
 
-    def _update(self, desired: Desired, head: Observed, found: Located, differing: list[Difference]) -> None:
+    def _update(
+        self, desired: Desired, head: Observed, found: Located, differing: list[Difference], stale: bool
+    ) -> None:
         kind = self.kinds[desired.address.kind]
         names = [d.diff.name for d in differing if not d.released]
         revives = kind.revive is not None and not head.alive
-        writes = bool(names) or found.adopting or found.moved_from is not None
-        writes = writes or (kind.marked and self._marker_differs(desired, head, kind))
+        writes = bool(names) or found.adopting or found.moved_from is not None or stale
         if revives:
             self.steps.revive(desired, head)
         if writes:

@@ -9,9 +9,12 @@ from reconciler.core.desire import desire, key_at_creation
 from reconciler.core.diagnostics import Diagnostic, in_order
 from reconciler.core.graph import find_cycle
 from reconciler.core.kind import Kind
-from reconciler.core.resources import Desired, Moved, Removed, Specs
+from reconciler.core.resources import Desired, Moved, Removed, Spec, Specs
 from reconciler.core.suggest import suggestion
 from reconciler.core.values import refs_in
+
+# One look for near names among 10,000 takes a quarter of a second, and nobody needs them all.
+MOST_NEAR = 20
 
 
 def check_specs(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[tuple[Desired, ...], list[Diagnostic]]:
@@ -24,8 +27,9 @@ def check_specs(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[
         if one is not None:
             desired.append(one)
     declared = {s.address: s for s in specs.specs}
+    near = _Near(declared.keys())
     for spec_of in desired:
-        found += _unknown_references(spec_of, declared.keys())
+        found += _unknown_references(spec_of, declared, near)
     found += _cycles(desired)
     found += _double_claims(desired, kinds, project)
     found += _moves(specs, declared.keys())
@@ -33,20 +37,34 @@ def check_specs(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[
     return tuple(desired), in_order(found)
 
 
-def _unknown_references(desired: Desired, declared: Set[Address]) -> list[Diagnostic]:
+def _unknown_references(desired: Desired, declared: Mapping[Address, Spec], near: _Near) -> list[Diagnostic]:
     return [
         Diagnostic(
             code="BP1301",
             summary=f"{name} refers to {ref.address}, which is not declared",
             address=desired.address,
-            source=desired.source,
-            hint=suggestion(str(ref.address), [str(a) for a in declared if a.kind == ref.address.kind])
-            or f"declare {ref.address}, or give the Stripe id instead",
+            source=declared[desired.address].place(tuple(name.replace("]", "").split("["))),
+            hint=near.to(ref.address) or f"declare {ref.address}, or give the Stripe id instead",
         )
         for name, value in desired.attrs.items()
         for ref in refs_in(value)
         if ref.address not in declared
     ]
+
+
+class _Near:
+    """The declared name that an unknown one is near to: found once for each, and for the first few only."""
+
+    def __init__(self, declared: Set[Address]) -> None:
+        self._declared = declared
+        self._hints: dict[Address, str] = {}
+
+    def to(self, address: Address) -> str:
+        """Ask whether another address is meant; empty where none is near, or too many are unknown."""
+        if address not in self._hints and len(self._hints) < MOST_NEAR:
+            names = [str(a) for a in self._declared if a.kind == address.kind]
+            self._hints[address] = suggestion(str(address), names)
+        return self._hints.get(address, "")
 
 
 def _cycles(desired: Sequence[Desired]) -> list[Diagnostic]:

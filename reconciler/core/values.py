@@ -50,7 +50,9 @@ def to_json(value: Value) -> Value:
         return {"$ref": str(value.address), "attr": value.attr}
     if isinstance(value, dict | list):
         # The common cases before the slow test for any Mapping.
-        return [to_json(v) for v in value] if isinstance(value, list) else {str(k): to_json(v) for k, v in value.items()}
+        return (
+            [to_json(v) for v in value] if isinstance(value, list) else {str(k): to_json(v) for k, v in value.items()}
+        )
     if isinstance(value, tuple):
         return [to_json(v) for v in value]
     if isinstance(value, Mapping):
@@ -90,6 +92,9 @@ def decimal_text(value: Decimal | int) -> str:
 
 def refs_in(value: Value) -> list[Ref]:
     """List the references anywhere inside a value, in order."""
+    if value is None or isinstance(value, str | int):
+        # Most values, before the slow test for any Mapping.
+        return []
     if isinstance(value, Ref):
         return [value]
     if isinstance(value, Mapping):

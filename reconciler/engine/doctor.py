@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.kind import Kind
-from reconciler.engine.target import Pins, check_target
+from reconciler.core.values import digest
+from reconciler.engine.target import ClockSkew, Pins, Target, check_target, mode
 from reconciler.errors import BillplanError, RemoteError
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.clock import Clock
+
+_LACKING = "403"
 
 
 class Health(StrEnum):
@@ -32,21 +35,44 @@ class Check:
 
 
 def examine(api: BillingApi, pins: Pins, clock: Clock, kinds: Sequence[Kind]) -> Iterator[Check]:
-    """Check the target, and what the key may read and write. Changes nothing: writes are tried on ids that cannot
-    exist, and Stripe tells a missing permission (403) before a missing object (404)."""
+    """Check the target, and what the key may read and write. Changes nothing: a write is tried without parameters and
+    on an id that nobody has, and Stripe tells a missing permission (403) before a missing object (404)."""
     try:
         target = check_target(api, pins, clock)
     except BillplanError as error:
-        yield Check(name="account", health=Health.FAILED, detail=error.message, hint=error.hint)
+        yield Check(name=_suspect(error), health=Health.FAILED, detail=error.message, hint=error.hint)
         return
-    pinned = "pinned" if pins.account else "not pinned"
-    hint = "" if pins.account else f"add  account: {target.scope.account}  under stripe: in billplan.yaml"
-    health = Health.OK if pins.account else Health.WARNING
-    yield Check(name="account", health=health, detail=f"{target.scope.account}, {pinned}", hint=hint)
-    reads = [(k.lookup.permission, _may_read(api, k)) for k in kinds]
+    yield _account(pins, target)
+    yield Check(name="clock", health=Health.OK, detail="within a minute of Stripe's")
+    reads = [(k.lookup.permission, _may_read(api, k.lookup.path)) for k in kinds]
     yield _permissions("read permissions", reads, Health.FAILED, "plan needs them; add them to the restricted key")
-    writes = [(_write(k), _may_write(api, k, target.now)) for k in kinds]
+    counts = [("rak_subscription_read", _may_read(api, "/v1/subscriptions"))]
+    hint = "without it a plan cannot say how many subscriptions stay on an old price"
+    yield _permissions("subscription counts", counts, Health.WARNING, hint)
+    writes = [(_write(k), _may_write(api, k, target)) for k in kinds]
     yield _permissions("write permissions", writes, Health.WARNING, "apply needs them; a key for plan does not")
+
+
+def _suspect(error: BillplanError) -> str:
+    """Name what is to be looked at first."""
+    match error:
+        case ClockSkew():
+            return "clock"
+        case RemoteError(status=401) | RemoteError(status=403):
+            return "key"
+        case RemoteError():
+            return "Stripe"
+        case _:
+            return "account"
+
+
+def _account(pins: Pins, target: Target) -> Check:
+    account = target.scope.account
+    if pins.account:
+        return Check(name="account", health=Health.OK, detail=f"{account}, {mode(pins.livemode)} mode, pinned")
+    detail = f"{account}, {mode(pins.livemode)} mode, not pinned: a key of another account would be taken, too"
+    hint = f"add  account: {account}  under stripe: in billplan.yaml"
+    return Check(name="account", health=Health.WARNING, detail=detail, hint=hint)
 
 
 def _write(kind: Kind) -> str:
@@ -54,8 +80,8 @@ def _write(kind: Kind) -> str:
 
 
 def _permissions(name: str, found: Sequence[tuple[str, str]], bad: Health, hint: str) -> Check:
-    lacking = sorted({f"{permission}" for permission, trouble in found if trouble == "403"})
-    other = sorted({trouble for _, trouble in found if trouble and trouble != "403"})
+    lacking = sorted({permission for permission, trouble in found if trouble == _LACKING})
+    other = sorted({trouble for _, trouble in found if trouble not in ("", _LACKING)})
     if lacking:
         return Check(name=name, health=bad, detail=f"the key lacks {', '.join(lacking)}", hint=hint)
     if other:
@@ -63,22 +89,23 @@ def _permissions(name: str, found: Sequence[tuple[str, str]], bad: Health, hint:
     return Check(name=name, health=Health.OK, detail=", ".join(sorted({p for p, _ in found})))
 
 
-def _may_read(api: BillingApi, kind: Kind) -> str:
+def _may_read(api: BillingApi, path: str) -> str:
     try:
-        api.request("get", kind.lookup.path, {"limit": 1})
+        api.request("get", path, {"limit": 1})
     except RemoteError as error:
         return _trouble(error)
     return ""
 
 
-def _may_write(api: BillingApi, kind: Kind, now: int) -> str:
-    key = f"billplan-doctor-{kind.name}-{now}"
+def _may_write(api: BillingApi, kind: Kind, target: Target) -> str:
+    # Ids of products and coupons are chosen by people: a hash of this very second is none of those.
+    token = digest([kind.name, target.scope.account, target.now])[:32]
     try:
-        api.request("post", f"{kind.lookup.path}/billplan_doctor_no_such_id", {}, idempotency_key=key)
+        api.request("post", f"{kind.lookup.path}/doctor_{token}", {}, idempotency_key=f"billplan-doctor-{token}")
     except RemoteError as error:
         return "" if error.status == 404 or error.code == "resource_missing" else _trouble(error)
     return ""
 
 
 def _trouble(error: RemoteError) -> str:
-    return "403" if error.status == 403 else error.message
+    return _LACKING if error.status == 403 else error.message

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from reconciler.core.collector import collector_paused
 from reconciler.core.diagnostics import SourceRange, in_order
 from reconciler.core.guards import Guards, refusals
 from reconciler.core.kind import Kind
@@ -67,7 +66,6 @@ def _line(source: SourceRange) -> tuple[str, int]:
     return source.path, source.line
 
 
-@collector_paused()
 def make_plan(specs: Specs, outside: Outside, options: PlanOptions) -> Plan:
     """Plan the way from the account as it is to the specs."""
     desired = checked(specs, outside.kinds, options.pins.project)

@@ -13,6 +13,10 @@ from reconciler.ports.clock import Clock
 MAX_SKEW_SECONDS = 60
 
 
+class ClockSkew(BillplanError):
+    """This machine's clock cannot be trusted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pins:
     """What the project file says of the target; `account` is None where it is not pinned."""
@@ -50,7 +54,7 @@ def check_target(api: BillingApi, pins: Pins, clock: Clock) -> Target:
     skew = abs(clock.now() - answer.date)
     if skew > MAX_SKEW_SECONDS:
         message = f"this machine's clock is {skew} seconds off Stripe's"
-        raise BillplanError(message, hint="set the clock (NTP); dates in specs and leases depend on it")
+        raise ClockSkew(message, hint="set the clock (NTP); dates in specs and leases depend on it")
     scope = Scope(account=account, livemode=api.livemode, project=pins.project)
     return Target(scope=scope, now=answer.date)
 

@@ -36,15 +36,20 @@ def _below(folder: Path, name: str, source: SourceRange | None, findings: Findin
     if is_file:
         yield place
     elif is_folder:
-        yield from _walk(place)
+        yield from _walk(place, folder, findings)
     else:
         hint = "make the folder, or name another under specs: in billplan.yaml"
         findings.report(codes.UNREADABLE, f"specs: there is no file or folder {name!r}", source, hint)
 
 
-def _walk(top: Path) -> Iterator[Path]:
+def _walk(top: Path, project: Path, findings: Findings) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        # What a folder declares must not be taken for removed because the folder could not be listed.
+        shown = Path(os.path.relpath(error.filename, project)).as_posix()
+        findings.report(codes.UNREADABLE, f"specs: the folder {shown!r} cannot be read: {error.strerror}", None)
+
     seen: set[str] = set()
-    for place, folders, files in os.walk(top, followlinks=True):
+    for place, folders, files in os.walk(top, followlinks=True, onerror=unreadable):
         real = os.path.realpath(place)
         if real in seen:
             # A link that leads back to where the walk has been.
@@ -54,5 +59,6 @@ def _walk(top: Path) -> Iterator[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
             path = Path(place, name)
-            if path.suffix in EXTENSIONS and not name.startswith(".") and path.is_file():
+            # A link that leads nowhere is kept: reading it tells so.
+            if path.suffix in EXTENSIONS and not name.startswith(".") and (path.is_file() or path.is_symlink()):
                 yield path

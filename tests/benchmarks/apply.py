@@ -1,7 +1,7 @@
 """`python -m tests.benchmarks.apply [CREATES]`: how near an apply comes to the rate that Stripe permits.
 
-Without an argument 2,000 creates: at the documented pace against an emulator that enforces the test mode's limits, which
-takes as long as with Stripe, and then without limits on either side, for what a create costs by itself.
+Without an argument 2,000 creates: at the documented pace against an emulator that enforces the test mode's limits,
+which takes as long as with Stripe, and then without limits on either side, for what a create costs by itself.
 """
 
 from __future__ import annotations

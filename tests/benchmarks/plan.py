@@ -64,7 +64,7 @@ class _Bench:
         write_catalogue(made, prices)
         # In a process of its own, which keeps its memory to itself.
         command = [sys.executable, "-m", "tests.benchmarks.account_file", str(made), str(self._account)]
-        self._counts = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+        self._counts: dict[str, int] = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
     def measure(self, case: Case) -> None:
         """Run one plan, and print its figures."""

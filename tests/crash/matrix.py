@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -143,4 +144,4 @@ def cells_of(
         with wrecked(scenario, Death(nth, moment), folder / "wreck") as wreck:
             for resume in Resume:
                 name = f"{step}, {moment}, {resume}"
-                yield name, lambda w=wreck, r=resume: assert_converges(scenario, w, r, told, folder / "go")
+                yield name, partial(assert_converges, scenario, wreck, resume, told, folder / "go")

@@ -1,4 +1,4 @@
-"""A process that can be killed at any moment of any request: from then on it does nothing, to Stripe or to its store."""
+"""A process that can be killed at any moment of any request: from then on it does nothing to Stripe or its store."""
 
 from __future__ import annotations
 

@@ -64,10 +64,10 @@ class Scenario:
         return account.plan(self.specs, GUARDS)
 
 
-def make_scenario(folder: Path) -> Scenario:
+def make_scenario(folder: Path, world: World | None = None) -> Scenario:
     """Bring an account to the state before, by the product itself, then by hands other than its own."""
     folder.mkdir()
-    world = new_world()
+    world = world or new_world()
     account = Account(folder, world=world)
     account.converge(BEFORE)
     hand = api_of(world)

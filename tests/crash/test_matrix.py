@@ -6,21 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.matrix import Resume, Undisturbed, cells_of, try_cells, undisturbed
+from tests.crash.matrix import Resume, Undisturbed, cells_of, try_cells
 from tests.crash.mortal import Moment
 from tests.crash.scenario import Scenario
 
 
-@pytest.fixture(scope="module")
-def told(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    return undisturbed(scenario, tmp_path_factory.mktemp("told") / "store")
-
-
 @pytest.mark.parametrize("moment", Moment)
 def test_apply_that_was_cut_short_is_finished_and_does_nothing_twice(
-    scenario: Scenario, told: Undisturbed, moment: Moment, tmp_path: Path
+    scenario: Scenario, told: Undisturbed, moment: Moment, folder: Path
 ) -> None:
-    assert try_cells(cells_of(scenario, told, moment, tmp_path)) == len(told.sent) * len(Resume)
+    assert try_cells(cells_of(scenario, told, moment, folder)) == len(told.sent) * len(Resume)
 
 
 def test_scenario_holds_every_sort_of_step(scenario: Scenario) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,28 +12,22 @@ import pytest
 from reconciler.core.journal import fold
 from reconciler.core.results import Outcome
 from reconciler.emulator.faults import Fault, FaultKind
+from tests.crash.likeness import assert_single_markers, effects, likeness
 from tests.crash.matrix import (
     Resume,
     Undisturbed,
+    Wreck,
     assert_converges,
     assert_second_apply_sends_nothing,
     try_cells,
-    undisturbed,
     wrecked,
-    Wreck,
 )
-from tests.crash.likeness import assert_single_markers, effects, likeness
 from tests.crash.mortal import Death, Moment
 from tests.crash.scenario import Scenario, complete
 
 Cells = Iterator[tuple[str, Callable[[], None]]]
 
 A_DAY_AND_MORE = 25 * 3600
-
-
-@pytest.fixture(scope="module")
-def told(scenario: Scenario, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    return undisturbed(scenario, tmp_path_factory.mktemp("told") / "store")
 
 
 FAULTS = {
@@ -47,12 +42,12 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_trouble_of_one_request_is_got_over(scenario: Scenario, told: Undisturbed, name: str, tmp_path: Path) -> None:
+def test_trouble_of_one_request_is_got_over(scenario: Scenario, told: Undisturbed, name: str, folder: Path) -> None:
     kind, times = FAULTS[name]
     methods = {s.id: s.method.upper() for s in scenario.plan.steps}
 
-    def one(fault: Fault, folder: Path) -> None:
-        with scenario.opened(folder) as account:
+    def one(fault: Fault, at: Path) -> None:
+        with scenario.opened(at) as account:
             account.world.add_fault(fault)
             first = account.apply(scenario.plan)
             assert fault.seen >= fault.nth
@@ -61,7 +56,9 @@ def test_trouble_of_one_request_is_got_over(scenario: Scenario, told: Undisturbe
                 assert (name, fault.method) == ("a request lost on its way", "DELETE")
                 left = {r.outcome for r in first.results if not r.good}
                 assert left <= {Outcome.IN_DOUBT, Outcome.SKIPPED}
-                assert set(fold(account.ledger.records(scenario.plan.digest)).in_doubt) == {"coupon.bye/delete acme-bye"}
+                assert set(fold(account.ledger.records(scenario.plan.digest)).in_doubt) == {
+                    "coupon.bye/delete acme-bye"
+                }
                 assert complete(account.apply(scenario.plan))
             assert likeness(account.world) == told.likeness
             assert effects(account.world, scenario.world) == told.effects
@@ -72,27 +69,26 @@ def test_trouble_of_one_request_is_got_over(scenario: Scenario, told: Undisturbe
         sent = [methods[step] for step in told.sent]
         for position, step in enumerate(told.sent):
             fault = Fault(kind, method=sent[position], nth=sent[: position + 1].count(sent[position]), times=times)
-            folder = tmp_path / str(position)
-            yield f"{step}, {name}", lambda f=fault, at=folder: one(f, at)
+            yield f"{step}, {name}", partial(one, fault, folder / str(position))
 
     try_cells(cells())
 
 
 def test_plan_is_finished_after_stripe_has_forgotten_the_keys(
-    scenario: Scenario, told: Undisturbed, tmp_path: Path
+    scenario: Scenario, told: Undisturbed, folder: Path
 ) -> None:
     def cells() -> Cells:
         for nth, step in enumerate(told.sent, start=1):
-            with wrecked(scenario, Death(nth, Moment.COMMITTED), tmp_path / "wreck") as wreck:
+            with wrecked(scenario, Death(nth, Moment.COMMITTED), folder / "wreck") as wreck:
                 wreck.world.clock.advance(A_DAY_AND_MORE)
-                yield step, lambda w=wreck: assert_converges(scenario, w, Resume.EMPTY_STORE, told, tmp_path / "go")
+                yield step, partial(assert_converges, scenario, wreck, Resume.EMPTY_STORE, told, folder / "go")
 
     try_cells(cells())
 
 
-def test_listing_that_shows_the_past_does_nothing_twice(scenario: Scenario, told: Undisturbed, tmp_path: Path) -> None:
+def test_listing_that_shows_the_past_does_nothing_twice(scenario: Scenario, told: Undisturbed, folder: Path) -> None:
     def one(wreck: Wreck) -> None:
-        with wreck.opened(tmp_path / "go", empty=True) as account:
+        with wreck.opened(folder / "go", empty=True) as account:
             account.world.faults.registered.append(_past(scenario))
             assert complete(account.apply(scenario.plan))
             assert likeness(account.world) == told.likeness
@@ -101,8 +97,8 @@ def test_listing_that_shows_the_past_does_nothing_twice(scenario: Scenario, told
 
     def cells() -> Cells:
         for nth, step in enumerate(told.sent, start=1):
-            with wrecked(scenario, Death(nth, Moment.COMMITTED), tmp_path / "wreck") as wreck:
-                yield step, lambda w=wreck: one(w)
+            with wrecked(scenario, Death(nth, Moment.COMMITTED), folder / "wreck") as wreck:
+                yield step, partial(one, wreck)
 
     try_cells(cells())
 
@@ -115,9 +111,9 @@ def _past(scenario: Scenario) -> Fault:
 
 
 def test_replayed_answer_about_an_object_archived_since_makes_nothing_in_its_place(
-    scenario: Scenario, tmp_path: Path
+    scenario: Scenario, folder: Path
 ) -> None:
-    with scenario.opened(tmp_path / "store") as account:
+    with scenario.opened(folder / "store") as account:
         assert complete(account.apply(scenario.plan))
         made = next(t for t in account.live("tax_rate") if t["metadata"].get("billplan_address") == "tax_rate.new")
         account.api.request("post", f"/v1/tax_rates/{made['id']}", {"active": False}, idempotency_key="by-hand")

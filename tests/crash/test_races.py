@@ -11,10 +11,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.adapters.sql_locks import SqlLocks
 from reconciler.core.plan import Plan
 from reconciler.core.results import Outcome
-from reconciler.emulator.clock import SystemClock
 from reconciler.emulator.faults import Phase
 from reconciler.emulator.message import Request
 from reconciler.emulator.world import World
@@ -22,6 +20,7 @@ from reconciler.engine.apply import Applied
 from tests.account import Account, new_world
 from tests.crash.likeness import assert_single_markers, likeness
 from tests.crash.matrix import assert_second_apply_sends_nothing
+from tests.crash.real_time import lease_in_real_time
 
 MONTH = {"interval": "month"}
 ONE: dict[str, dict[str, Any]] = {
@@ -43,22 +42,6 @@ OTHER: dict[str, dict[str, Any]] = {
 }
 
 
-class RealTime:
-    """The machine's clock, for leases: a world's clock jumps when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self._clock = SystemClock()
-
-    def now(self) -> int:
-        return int(self._clock())
-
-    def monotonic(self) -> float:
-        return self._clock.monotonic()
-
-    def sleep(self, seconds: float) -> None:
-        threading.Event().wait(seconds)
-
-
 @contextmanager
 def runners(folder: Path) -> Iterator[tuple[Account, Account]]:
     """Give two machines with a store each, before one account."""
@@ -67,7 +50,7 @@ def runners(folder: Path) -> Iterator[tuple[Account, Account]]:
     for name in ("one", "other"):
         (folder / name).mkdir()
         account = Account(folder / name, world=world)
-        account.locks = SqlLocks(account.database, RealTime())
+        lease_in_real_time(account)
         accounts.append(account)
     try:
         yield accounts[0], accounts[1]
