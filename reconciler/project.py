@@ -169,12 +169,15 @@ class Project:
         target = check_target(self.api, self.pins, self._clock)
         check_plan(plan.header, target, self.api.api_version, self.specs.digest)
         self._decided(plan, consent or Consent())
+        # Opened before anybody is asked: an apply that cannot be journalled does not begin.
+        _ = self._database
 
     def _decided(self, plan: Plan, consent: Consent) -> Plan:
         """Judge a plan by the guards of today; raise PlanRefused with all that stands in its way."""
         self._check_lock(plan)
         decided = replace(plan, refusals=refusals(plan.changes, plan.owned, self._guards(consent)))
-        refused = () if consent.skip_refused else tuple(f"{c.address}: {c.refused}" for c in plan.changes if c.refused)
+        stuck = [] if consent.skip_refused else [c for c in plan.changes if c.refused]
+        refused = [f"{c.address}: {c.refused}" + (f" ({c.hint})" if c.hint else "") for c in stuck]
         if decided.refusals or refused:
             words = "\n".join(("the plan is refused:", *decided.refusals, *refused))
             hint = "mend the specs as the plan says, or apply the rest with --skip-invalid" if refused else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -34,7 +33,6 @@ def apply_command(
     consent: Consent,
     *,
     auto_approve: bool,
-    skip_invalid: bool,
     select: tuple[str, ...],
     lock_timeout: int,
 ) -> int:
@@ -51,7 +49,6 @@ def apply_command(
     if not auto_approve:
         _need_terminal(call)
     with call.project() as project:
-        consent = replace(consent, skip_refused=skip_invalid)
         plan = project.plan(select=select, consent=consent).plan if file is None else load_plan(file)
         _show(call, plan)
         project.check(plan, consent=consent)
@@ -90,12 +87,14 @@ def _ask(plan: Plan) -> None:
 
 def _teller(call: Call) -> Callable[[Result], None]:
     """Tell each step's result as it comes: a line of text, or a line of JSON."""
+    color, width = call.color, call.width
 
+    # By print: on a terminal, a live bar takes sys.stdout over to write above itself, and click.echo goes past that.
     def tell(result: Result) -> None:
         if call.form == "json":
-            click.echo(json.dumps(result_document(result)))
+            print(json.dumps(result_document(result)), flush=True)
         elif result.outcome is not Outcome.SKIPPED:
-            click.echo(render_result(result, color=call.color, width=call.width), color=True)
+            print(render_result(result, color=color, width=width), flush=True)
 
     return tell
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 
@@ -13,9 +13,10 @@ from reconciler.engine.doctor import Check, Health, examine
 from reconciler.errors import BillplanError, SpecError
 from reconciler.kinds import KINDS
 from reconciler.project import Project
+from reconciler.views.page import Page
 
 _MARKS = {Health.OK: ("ok", "green"), Health.WARNING: ("warning", "yellow"), Health.FAILED: ("FAILED", "red")}
-_INDENT = " " * 9
+_MARGIN = 9
 
 
 @click.command("doctor", short_help="Check specs, key, account, permissions, clock, store and lock.")
@@ -33,17 +34,18 @@ def doctor_command(call: Call) -> int:
         found = [{"name": c.name, "health": c.health, "detail": c.detail, "hint": c.hint} for c in checks]
         click.echo(json.dumps(found, indent=2))
     else:
-        for check in checks:
-            _show(check, call)
+        click.echo(_show(checks, call), color=True)
     return 1 if any(c.health is Health.FAILED for c in checks) else 0
 
 
-def _show(check: Check, call: Call) -> None:
-    word, colour = _MARKS[check.health]
-    mark = word.rjust(7)
-    click.echo(f"{click.style(mark, fg=colour) if call.color else mark}  {check.name}: {check.detail}", color=True)
-    if check.hint:
-        click.echo(f"{_INDENT}{check.hint}")
+def _show(checks: Sequence[Check], call: Call) -> str:
+    page = Page(color=call.color, width=call.width)
+    for check in checks:
+        word, style = _MARKS[check.health]
+        page.line((word.rjust(_MARGIN - 2), style), f"  {check.name}: {check.detail}", hang=_MARGIN)
+        if check.hint:
+            page.line(check.hint, indent=_MARGIN)
+    return page.text().rstrip("\n")
 
 
 def _checks(project: Project) -> Iterator[Check]:

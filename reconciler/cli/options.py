@@ -85,13 +85,19 @@ def project_options(*forms: str) -> Callable[[Command], Command]:
 
 
 def consent_options(command: Command) -> Command:
-    """Add --allow, --takeover and --max-changes; hand the command a Consent."""
+    """Add --allow, --takeover and --max-changes; hand the command a Consent. It may have --skip-invalid of its own."""
 
     @functools.wraps(command)
     def called(
-        *args: Any, allow: tuple[str, ...], takeover: tuple[str, ...], max_changes: int | None, **rest: Any
+        *args: Any,
+        allow: tuple[str, ...],
+        takeover: tuple[str, ...],
+        max_changes: int | None,
+        skip_invalid: bool = False,
+        **rest: Any,
     ) -> Any:
-        return command(*args, consent=Consent(allow=allow, takeover=takeover, max_changes=max_changes), **rest)
+        consent = Consent(allow=allow, takeover=takeover, max_changes=max_changes, skip_refused=skip_invalid)
+        return command(*args, consent=consent, **rest)
 
     options = (
         click.option(

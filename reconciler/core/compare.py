@@ -126,6 +126,9 @@ def _release(name: str, live: Value, kind: Kind) -> Difference:
     field = leaf(kind.body, name)
     unset = _difference(kind, name, live, field.default)
     diff = unset.diff
+    if field.on_change is OnChange.REFUSE or name == kind.natural_key:
+        # What an object is known by stays its own; a default is for creations only.
+        return Difference(diff=diff, on_change=OnChange.UPDATE, change_class=field.change_class, released=True)
     if diff.forces or field.clearable or field.default is not None:
         return unset
     if field.change_class is ChangeClass.MONEY and field.split:

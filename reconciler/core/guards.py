@@ -85,9 +85,9 @@ def _percent(name: str, kind: str, count: int, limits: tuple[int, Guards]) -> It
     if limit is None or total < MIN_FOR_PERCENT or count * 100 <= limit * total:
         return
     place = f"guards.kinds.{kind}.{name}" if name in own else f"guards.{name}"
-    needed = -(-count * 100 // total)
+    needed, shown = -(-count * 100 // total), -(-count * 1000 // total) / 10
     yield (
-        f"{count} of {total} live {kind}s ({count * 100 // total}%) are over {place}: {limit}; "
+        f"{count} of {total} live {kind}s ({shown:g}%) are over {place}: {limit}; "
         f"if they are meant, raise it to {needed} in billplan.yaml"
     )
 

@@ -21,8 +21,10 @@ def exponent(currency: str) -> int:
 def show_amount(minor: str | int, currency: str) -> str:
     """Write an amount of minor units, whole or a decimal text, as 29.00 USD, 1,200 JPY or 0.0012 USD."""
     digits = exponent(currency)
-    amount = Decimal(minor).scaleb(-digits)
-    natural = -int(amount.as_tuple().exponent)
+    sign, figures, power = Decimal(minor).as_tuple()
+    # Exact however long the amount is; scaleb would round it to 28 figures.
+    amount = Decimal((sign, figures, int(power) - digits))
+    natural = digits - int(power)
     places = max(digits, natural)
     text = f"{amount:,.{places}f}"
     if places > digits:

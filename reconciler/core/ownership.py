@@ -2,7 +2,8 @@
 
 Format 1: "1:" and for each attribute, sorted, eight characters: three that name it and five of its value's hash. So 62
 attributes (45 metadata keys and 17 fields) fit Stripe's 500 characters. A hash of 30 bits tells drift from change; it
-never decides whether something is equal.
+never decides whether something is equal. Of more attributes than fit, as of a price in many currencies, there is one
+hash of them all, under another version: it tells that something is to be applied anew, but not what.
 """
 
 from __future__ import annotations
@@ -11,21 +12,24 @@ import base64
 import hashlib
 from functools import lru_cache
 
-from reconciler.core.values import Attrs, Value, canonical
+from reconciler.core.values import Attrs, Value, canonical, digest
 
-_VERSION = "1:"
+_VERSION, _SUMMARY = "1:", "0:"
 _NAME, _VALUE = 3, 5
+# https://docs.stripe.com/metadata
+_LONGEST = 500
 
 
 @lru_cache(maxsize=65536)
 def _short(text: str, length: int) -> str:
-    hashed = hashlib.sha256(text.encode()).digest()[:6]
+    hashed = hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:6]
     return base64.urlsafe_b64encode(hashed).decode()[:length]
 
 
 def encode_digest(attrs: Attrs) -> str:
     """Write the marker for these owned attributes."""
-    return _VERSION + "".join(sorted(_short(n, _NAME) + _short(canonical(v), _VALUE) for n, v in attrs.items()))
+    text = _VERSION + "".join(sorted(_short(n, _NAME) + _short(canonical(v), _VALUE) for n, v in attrs.items()))
+    return text if len(text) <= _LONGEST else f"{_SUMMARY}{digest(attrs)}"
 
 
 class AppliedDigest:

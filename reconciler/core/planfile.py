@@ -18,12 +18,11 @@ from reconciler.core.changes import Action, Change, Drift, FieldDiff
 from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan, Step, Unchanged, precondition_json
-from reconciler.core.values import from_json, to_json
+from reconciler.core.values import revive, to_json
 from reconciler.errors import BillplanError
 
 _AGAIN = "make the plan again"
 _SEAL = re.compile(r'(?P<sealed>.*),"sha256":"(?P<sha256>[0-9a-f]{64})"\}')
-_REF = {"$ref", "attr"}
 _SECTIONS = ("change", "drift", "diagnostic", "step")
 _Record = dict[str, Any]
 
@@ -90,12 +89,8 @@ def _plan(header: Header, footer: _Record, parts: Mapping[str, list[Any]]) -> Pl
     )
 
 
-def _revive(record: _Record) -> Any:
-    return from_json(record) if record.keys() == _REF else record
-
-
 # References are revived while the JSON is parsed: walking every value once more would double the time.
-_decode = json.JSONDecoder(object_hook=_revive).decode
+_decode = json.JSONDecoder(object_hook=revive).decode
 
 
 def _read_header(line: str) -> Header:

@@ -78,13 +78,13 @@ class Planner:
         for address in self.replaced:
             self._retire_replaced(self.desired[address])
         retire_orphans(self)
-        changed = [self.changes[a] for a in sorted(self.changes, key=str) if self.changes[a].action is not Action.NOOP]
+        found = [self.changes[a] for a in sorted(self.changes, key=str) if self.changes[a].action is not Action.NOOP]
         return Draft(
-            changes=tuple(changed),
+            changes=tuple(found),
             steps=tuple(self.steps.steps.values()),
             drift=tuple(self.drift),
             unmanaged=self._unmanaged(),
-            unchanged=len(self.changes) - len(changed),
+            unchanged=len(self.changes) - len(found),
             owned=self._owned(),
             diagnostics=tuple(self.diagnostics),
         )

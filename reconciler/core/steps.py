@@ -45,6 +45,11 @@ class StepList:
 
         return replace_refs(value, known)
 
+    def _updates(self, wanted: Mapping[str, Value]) -> list[str]:
+        """List the updates of what is referred to: a default price may become active again by this very plan."""
+        ids = [f"{r.address}/update" for v in wanted.values() for r in refs_in(v)]
+        return [i for i in dict.fromkeys(ids) if i in self.steps]
+
     def _needs(self, values: object, *more: str) -> tuple[str, ...]:
         made = [self.creates[r.address] for r in refs_in(values) if r.address in self.creates]
         return tuple(dict.fromkeys([*made, *(m for m in more if m)]))
@@ -102,15 +107,13 @@ class StepList:
         mine = owned(desired, kind)
         target = {n: self._settle(mine.get(n, _unset(kind, n))) for n in names}
         before = {n: self._settle(head.attrs.get(n, leaf(kind.body, n).default)) for n in names}
-        marks = {
-            n: v for n, v in self._marks(desired, kind, deferred=True).items() if head.attrs.get(n) != v
-        }
+        marks = {n: v for n, v in self._marks(desired, kind, deferred=True).items() if head.attrs.get(n) != v}
         held = {n: head.attrs.get(n) for n in (MARK_PROJECT, MARK_ADDRESS) if kind.marked}
         step = Step(
             id=f"{desired.address}/update",
             address=desired.address,
             kind=kind.name,
-            title=f"update {desired.address}",
+            title=f"{'adopt' if self._located[desired.address].adopting else 'update'} {desired.address}",
             method="post",
             path=f"{kind.lookup.path}/{head.remote_id}",
             params={**params(kind.body, {**target, **marks}), **_expand(kind)},
@@ -119,7 +122,7 @@ class StepList:
                 before={**before, **held},
             ),
             expect={**target, **held, **marks},
-            needs=self._needs(target),
+            needs=(*self._needs(target), *self._updates({n: mine.get(n) for n in names})),
             undo="restore the block as it was before and apply",
         )
         self.lets_go.update({(n, str(before[n])): step.id for n in names})

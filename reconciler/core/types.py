@@ -6,13 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from reconciler.core.address import parse_address
 from reconciler.core.fields import Path, Problems
 from reconciler.core.suggest import suggestion
 from reconciler.core.values import Ref, Value, decimal_text
+
+_DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+# The last second of the year 9999.
+_LAST_MOMENT = 253402300799
 
 
 def describe(value: Value) -> str:
@@ -218,6 +222,9 @@ class Moment:
 
     def parse(self, value: Value, path: Path, problems: Problems) -> Value:
         if isinstance(value, int) and not isinstance(value, bool):
+            if not 0 <= value <= _LAST_MOMENT:
+                hint = "write whole seconds, not milliseconds" if value > 0 else ""
+                problems.report(path, "BP1208", f"{value} seconds since 1970 is no date from 1970 to 9999", hint)
             return value
         try:
             moment = datetime.fromisoformat(value) if isinstance(value, str) else None
@@ -240,7 +247,10 @@ class Moment:
 
     def schema(self) -> dict[str, Any]:
         return {
-            "anyOf": [{"type": "integer"}, {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d:?\d\d)$"}]
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": _LAST_MOMENT},
+                {"type": "string", "pattern": r"^\d{4}-\d\d-\d\d[T ].*(Z|[+-]\d\d:?\d\d)$"},
+            ]
         }
 
 
@@ -262,7 +272,7 @@ class Reference:
             return None
         looks_like_address = re.match(rf"{self.kind}[.\[]", value) is not None
         if not self.declared or not looks_like_address:
-            other = re.match(r"[a-z][a-z_]*\.[A-Za-z_]", value)
+            other = re.match(r"[a-z][a-z_]*(\.[A-Za-z_]|\[)", value)
             if other and self.declared:
                 problems.report(
                     path, "BP1303", f"{value!r} does not name a {self.kind}", f"expected {self._expected()}"
@@ -288,10 +298,10 @@ class Reference:
 
 
 def _decimal(value: Value) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
+    # Decimal() itself also takes 1_000, the digits of every script, and exponents that fill the memory.
+    if isinstance(value, str):
+        return Decimal(value) if _DECIMAL_TEXT.fullmatch(value) else None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
-    try:
-        number = Decimal(value)
-    except InvalidOperation:
-        return None
+    number = Decimal(value)
     return number if number.is_finite() else None

@@ -15,6 +15,8 @@ from reconciler.core.address import Address, parse_address
 Value: TypeAlias = Any
 Attrs: TypeAlias = Mapping[str, Value]
 
+_REF = {"$ref", "attr"}
+
 # Made once: json.dumps would make another one for each of the many thousand hashes of a plan.
 _WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -43,34 +45,59 @@ class Secret:
 
 
 def to_json(value: Value) -> Value:
-    """Turn a value into what json.dumps takes: references become {"$ref": address}; floats raise TypeError."""
+    """Turn a value into what json.dumps takes; floats raise TypeError.
+
+    A reference becomes {"$ref": address, "attr": name}, and a mapping that would look like one is set apart.
+    """
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, Ref):
         return {"$ref": str(value.address), "attr": value.attr}
     if isinstance(value, dict | list):
         # The common cases before the slow test for any Mapping.
-        return (
-            [to_json(v) for v in value] if isinstance(value, list) else {str(k): to_json(v) for k, v in value.items()}
-        )
+        return [to_json(v) for v in value] if isinstance(value, list) else _mapping(value)
     if isinstance(value, tuple):
         return [to_json(v) for v in value]
     if isinstance(value, Mapping):
-        return {str(k): to_json(v) for k, v in value.items()}
+        return _mapping(value)
     if isinstance(value, Decimal):
         return decimal_text(value)
     raise TypeError(f"{type(value).__name__} has no place in a plan: {value!r}")
 
 
+def _mapping(value: Mapping[Any, Value]) -> dict[str, Value]:
+    written = {str(k): to_json(v) for k, v in value.items()}
+    # Metadata may have such keys; one more $ keeps them from being read as a reference.
+    return {f"${k}" if _is_marked(k) else k: v for k, v in written.items()} if _looks_like_ref(written) else written
+
+
+def _looks_like_ref(value: Mapping[str, Value]) -> bool:
+    return len(value) == len(_REF) and "attr" in value and any(map(_is_marked, value))
+
+
+def _is_marked(key: str) -> bool:
+    return key.startswith("$") and key.lstrip("$") == "ref"
+
+
 def from_json(value: Value) -> Value:
     """Undo to_json."""
     if isinstance(value, dict):
-        if "$ref" in value:
-            return Ref(parse_address(value["$ref"]), value.get("attr", "id"))
-        return {k: from_json(v) for k, v in value.items()}
+        return revive({k: from_json(v) for k, v in value.items()})
     if isinstance(value, list):
         return [from_json(v) for v in value]
     return value
+
+
+def revive(value: dict[str, Value]) -> Value:
+    """Undo to_json for one mapping whose values are undone already; raise ValueError for a broken reference."""
+    if not _looks_like_ref(value):
+        return value
+    if value.keys() != _REF:
+        return {k.removeprefix("$"): v for k, v in value.items()}
+    address, attr = value["$ref"], value["attr"]
+    if not isinstance(address, str) or not isinstance(attr, str):
+        raise ValueError(f"{address!r} is not a reference")
+    return Ref(parse_address(address), attr)
 
 
 def canonical(value: Value) -> str:
@@ -80,7 +107,8 @@ def canonical(value: Value) -> str:
 
 def digest(value: Value) -> str:
     """Name a value by the sha256 of its canonical JSON, in hex."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    # Half of a surrogate pair is no UTF-8, but a text in an answer may hold one.
+    return hashlib.sha256(canonical(value).encode(errors="surrogatepass")).hexdigest()
 
 
 def decimal_text(value: Decimal | int) -> str:

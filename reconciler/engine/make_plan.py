@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from reconciler.core.address import Address
 from reconciler.core.diagnostics import SourceRange, in_order
 from reconciler.core.guards import Guards, refusals
 from reconciler.core.kind import Kind
@@ -14,11 +15,12 @@ from reconciler.core.plan import FORMAT_VERSION, Header, Plan
 from reconciler.core.planner import Draft, Planner
 from reconciler.core.resources import Desired, Specs
 from reconciler.core.selection import select
+from reconciler.core.suggest import suggestion
 from reconciler.core.validate import check_specs
 from reconciler.engine.refresh import refresh
 from reconciler.engine.target import Pins, Target, check_target
 from reconciler.engine.usage import count_subscriptions
-from reconciler.errors import SpecError
+from reconciler.errors import BillplanError, SpecError
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.clock import Clock
 from reconciler.ports.progress import Progress
@@ -77,8 +79,21 @@ def make_plan(specs: Specs, outside: Outside, options: PlanOptions) -> Plan:
         removed=specs.removed,
         takeover=options.takeover,
     )
-    draft = select(Planner(desired, snapshot, outside.kinds, request).draft(), options.select)
+    whole = Planner(desired, snapshot, outside.kinds, request).draft()
+    _check_selection(options.select, {d.address for d in desired} | {c.address for c in whole.changes})
+    draft = select(whole, options.select)
     return _plan(draft, specs, outside, options, target)
+
+
+def _check_selection(globs: Sequence[str], addresses: Set[Address]) -> None:
+    """Raise for a glob that names nothing: a plan without it would look like one with nothing to do."""
+    for glob in globs:
+        if not any(a.matches(glob) for a in addresses):
+            near = suggestion(glob, [str(a) for a in addresses])
+            message = f"--select {glob}: there is no such address, neither declared nor about to leave"
+            raise BillplanError(
+                message, hint=near or "an address is kind.name, as in price.pro_monthly or 'price.pro_*'"
+            )
 
 
 def _plan(draft: Draft, specs: Specs, outside: Outside, options: PlanOptions, target: Target) -> Plan:

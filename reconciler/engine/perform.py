@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.core.idempotency import action_key, create_key
+from reconciler.core.inside import differing_parts
 from reconciler.core.journal import Event, Record
 from reconciler.core.plan import Absent, Plan, Step, Unchanged
 from reconciler.core.resources import MARK_REPLACES, Observed
@@ -129,7 +130,8 @@ class _Attempt:
         wrong = mismatches(self.sight.resolve(self.step.expect or {}), observed)
         if not wrong:
             return self.end(outcome, remote_id=observed.remote_id)
-        words = "; ".join(f"{n} is {live!r}, expected {want!r}" for n, want, live in wrong)
+        parts = [part for name, want, live in wrong for part in differing_parts(name, want, live)]
+        words = "; ".join(f"{name} is {live!r}, expected {want!r}" for name, want, live in parts)
         if outcome is Outcome.DONE:
             return self.end(Outcome.FAILED, f"Stripe answered with something else: {words}", observed.remote_id)
         return self.end(Outcome.STALE, f"{observed.remote_id} is not as planned: {words}", observed.remote_id)
@@ -281,9 +283,10 @@ class _Change(_Attempt):
             return self.end(Outcome.ALREADY, remote_id=self.remote_id)
         before = self.sight.resolve(self.before)
         moved = [
-            f"{name} is {value(observed, name)!r}, it was {planned!r} when the plan was made"
+            f"{part} is {now!r}, it was {then!r} when the plan was made"
             for name, planned in before.items()
-            if value(observed, name) != planned and (name not in target or value(observed, name) != target[name])
+            if name not in target or value(observed, name) != target[name]
+            for part, then, now in differing_parts(name, planned, value(observed, name))
         ]
         return self.end(Outcome.STALE, f"{self.remote_id}: {'; '.join(moved)}") if moved else None
 

@@ -150,7 +150,7 @@ COUPON = Kind(
         path="/v1/coupons/{id}",
         params={},
         expect=None,
-        undo="cannot be undone: a deleted coupon is gone; discounts that customers have already stay",
+        undo="a deleted coupon is gone; discounts that customers have already stay",
     ),
     revive=None,
     removals=("delete", "forget"),

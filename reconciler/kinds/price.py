@@ -44,7 +44,17 @@ class _Tiers(ListOf):
 
 _TIERS = _Tiers(item=_TIER)
 
-_CUSTOM = Struct(
+
+class _Custom(Struct):
+    """What the customer may pay; Stripe shows its limits alone, and that it is there means that it is enabled."""
+
+    __slots__ = ()
+
+    def read(self, raw: Value) -> Value:
+        return {"enabled": True, **Struct.read(self, raw)}
+
+
+_CUSTOM = _Custom(
     fields=(
         Field(name="enabled", type=Flag(), doc="Whether the customer chooses the amount.", required=True),
         Field(name="maximum", type=Amount(), doc="Largest amount, in the smallest unit."),
@@ -165,7 +175,11 @@ def _check_recurring(attrs: Attrs) -> Iterable[Problem]:
             summary="a meter counts usage, but usage_type is licensed",
             hint="add usage_type: metered",
         )
-    if recurring and "custom_unit_amount" in attrs:
+    custom = attrs.get("custom_unit_amount")
+    if custom and not custom["enabled"]:
+        summary = "custom_unit_amount is either enabled or left out"
+        yield Problem(path=("custom_unit_amount", "enabled"), code="BP1210", summary=summary)
+    if recurring and custom:
         summary = "custom_unit_amount is for one-time prices, not for recurring ones"
         yield Problem(path=("custom_unit_amount",), code="BP1210", summary=summary)
 

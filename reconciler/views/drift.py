@@ -51,7 +51,7 @@ def render_drift(plan: Plan, kinds: Kinds, *, color: bool, width: int) -> str:
 
 
 def _write(page: Page, row: Row) -> None:
-    remark = f"  ({row.remark})" if row.remark else ""
+    remark = f"  ({row.remark.replace('this plan puts', 'an apply puts')})" if row.remark else ""
     if row.lines:
         page.line(f"{row.name}:{remark}", indent=6)
         for mark, line in row.lines:

@@ -126,6 +126,10 @@ class Desk:
             self.write(name, text)
         self.done("apply", "--auto-approve")
 
+    def wait(self, seconds: int = 2) -> None:
+        """Let time go by, as Stripe tells it: what is done within one second counts as one moment."""
+        self.world.clock.advance(seconds)
+
     @property
     def requests(self) -> list[dict[str, Any]]:
         return list(self.world.log)

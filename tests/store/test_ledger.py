@@ -132,3 +132,13 @@ def test_every_thread_of_a_failed_commit_is_told(database: Database) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all("records" in message for message in pool.map(write, range(16)))
+
+
+def test_what_left_in_an_apply_is_not_applied_and_steps_on_other_objects_do_not_count(ledger: Ledger) -> None:
+    run_id = ledger.start(RUN)
+    for step, remote_id in (("create", "price_1"), ("create", "price_2"), ("repoint prod_1", "prod_1")):
+        ledger.write(run_id, replace(succeeded("price.a", remote_id), step_id=f"price.a/{step}"))
+    ledger.write(run_id, replace(succeeded("price.a", "price_1"), step_id="price.a/archive price_1"))
+    assert ledger.applied("acct_1", False, "acme") == {"price.a": "price_2"}
+    ledger.write(run_id, replace(succeeded("price.a", "price_2"), step_id="price.a/archive price_2"))
+    assert ledger.applied("acct_1", False, "acme") == {}

@@ -1,0 +1,1 @@
+"""The kinds: what each accepts, compares and does."""

@@ -1,0 +1,120 @@
+"""What the documents say is so: commands, examples, links."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from reconciler import Project
+from reconciler.cli import billplan
+from reconciler.emulator.clock import FrozenClock, SystemClock
+from reconciler.emulator.seed import load_seed
+from reconciler.emulator.server import Server, serve
+from reconciler.emulator.world import World
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+QUICKSTART = ROOT / "examples" / "quickstart"
+COMMANDS = sorted(billplan.commands)
+TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def blocks(language: str) -> list[str]:
+    """List the README's blocks of code in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    """Answer for the account of the quickstart."""
+    world = World(clock=SystemClock())
+    load_seed(world, json.loads((QUICKSTART / "account.json").read_text(encoding="utf-8")))
+    with serve([world]) as running:
+        monkeypatch.setenv("STRIPE_API_KEY", "sk_test_emulator")
+        monkeypatch.setenv("STRIPE_API_BASE", running.url)
+        yield running
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_readme_and_has_help_with_an_example(name: str) -> None:
+    row = next(
+        (line for line in README.splitlines() if line.startswith("| `billplan") and f"billplan {name}" in line), ""
+    )
+    assert row, f"README's table lacks {name}"
+    with click.Context(billplan.commands[name], info_name=f"billplan {name}") as context:
+        shown = billplan.commands[name].get_help(context)
+    assert f"Example:  billplan {name}" in shown
+    for option in re.findall(r"--[a-z-]+", row):
+        assert option in shown, f"{name} has no {option}"
+
+
+def test_the_table_names_no_command_that_is_not_there() -> None:
+    rows = [line for line in README.splitlines() if line.startswith("| `billplan ")]
+    assert {name for line in rows for name in re.findall(r"`billplan (\w+)", line)} == set(COMMANDS)
+
+
+def test_every_option_has_help() -> None:
+    for command in billplan.commands.values():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, f"{command.name} {parameter.name}"
+
+
+def test_the_readmes_project_file_and_specs_load_and_validate(tmp_path: Path) -> None:
+    project, specs = blocks("yaml")[:2]
+    (tmp_path / "billplan.yaml").write_text(project, encoding="utf-8")
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs" / "a.yaml").write_text(specs, encoding="utf-8")
+    with Project.load(tmp_path) as loaded:
+        assert {d.address.kind for d in loaded.validate()} == {
+            "product",
+            "price",
+            "meter",
+            "coupon",
+            "promotion_code",
+            "tax_rate",
+        }
+
+
+def test_the_library_snippet_works(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "billing" / "specs").mkdir(parents=True)
+    (tmp_path / "billing" / "billplan.yaml").write_text("version: 1\nproject: acme\nstripe: {mode: test}\n")
+    (tmp_path / "billing" / "specs" / "a.yaml").write_text("products: {pro: {name: Pro}}\n")
+    (snippet,) = (b for b in blocks("python") if "Project.load" in b)
+    exec(compile(snippet, "README.md", "exec"), {})
+    assert "create product.pro" in capsys.readouterr().out
+    assert "acme-pro" in server.worlds[0].tables["product"]
+
+
+def test_the_quickstarts_plan_is_the_one_that_is_checked_in(server: Server) -> None:
+    with Project.load(QUICKSTART) as project:
+        shown = project.plan().render("text", width=100)
+    expected = (QUICKSTART / "plan.txt").read_text(encoding="utf-8")
+    assert TIMES.sub("TIME", shown) == TIMES.sub("TIME", expected)
+
+
+def test_links_lead_to_files_that_exist() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_schemas_that_yaml_files_name_are_there() -> None:
+    for path in QUICKSTART.rglob("*.yaml"):
+        named = re.search(r"yaml-language-server: \$schema=(\S+)", path.read_text(encoding="utf-8"))
+        assert named, path
+        assert (path.parent / named[1]).is_file(), path
+
+
+def test_the_seed_that_the_readme_describes_is_taken() -> None:
+    (listed,) = re.findall(r"initial account from `--seed` \(JSON with (.*?):", README, flags=re.DOTALL)
+    tables = re.findall(r"`(\w+)`", listed)
+    load_seed(World(clock=FrozenClock(1_800_000_000)), {name: {} if name == "account" else [] for name in tables})
