@@ -32,7 +32,20 @@ ARROWS = {
     "__main__": {"cli"},
 }
 # What the core and the kinds must not touch: clocks, dice, disks, networks, logs, the environment.
-IMPURE = {"time", "random", "os", "io", "logging", "pathlib", "socket", "subprocess", "threading", "secrets", "uuid", "sys"}
+IMPURE = {
+    "time",
+    "random",
+    "os",
+    "io",
+    "logging",
+    "pathlib",
+    "socket",
+    "subprocess",
+    "threading",
+    "secrets",
+    "uuid",
+    "sys",
+}
 # Outside libraries, each in its rooms.
 LIBRARIES = {
     "stripe": {"adapters", "cli"},

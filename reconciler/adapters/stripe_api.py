@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +24,7 @@ from reconciler.ports.billing import Answer
 from reconciler.ports.clock import Clock
 
 _METHODS = frozenset({"get", "post", "delete"})
+_FIRST_TRIES = 4
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 # https://docs.stripe.com/api/idempotent_requests
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -54,8 +55,9 @@ class StripeApi:
     ) -> None:
         """Make no request; raise WrongTarget for a key or an address that cannot be used."""
         self._livemode = key_livemode(key)
-        self._host = _host(settings.api_base, self._livemode)
+        self._host = _host(settings.api_base)
         self._settings, self._limiter, self._clock, self._jitter = settings, limiter, clock, jitter
+        self._reached = False
         # The SDK would write ~/.config/stripe/telemetry_id, and has no switch for one client.
         stripe.enable_telemetry = False
         timeout = (settings.connect_seconds, settings.read_seconds)
@@ -113,7 +115,11 @@ class StripeApi:
             tries += 1
             in_doubt = (in_doubt or outcome.in_doubt) and not outcome.settles
             elapsed = self._clock.monotonic() - started
-            wait = self._settings.retry.wait(tries, elapsed, outcome.retry_after, self._jitter)
+            policy = self._settings.retry
+            if not self._reached and not in_doubt:
+                # Nobody has ever answered: a wrong address or no network, told in seconds and not after minutes.
+                policy = replace(policy, tries=min(policy.tries, _FIRST_TRIES))
+            wait = policy.wait(tries, elapsed, outcome.retry_after, self._jitter)
             if not outcome.repeatable or wait is None:
                 effort = f"{tries} tries in {elapsed:.0f} s" if tries > 1 else ""
                 # No exception of the SDK, which holds the URL and the body, is being handled here: none is attached.
@@ -127,6 +133,7 @@ class StripeApi:
             reply = self._exchange(operation, sent)
             if isinstance(reply, Setback):
                 return reply
+            self._reached = True
             status, reason = reply.status, reply.limit_reason
             return reply.answer() or refused(operation, reply, self._clock.now())
         finally:
@@ -142,8 +149,8 @@ class StripeApi:
         return reply_of(answered)
 
 
-def _host(api_base: str, livemode: bool) -> str:
-    """The host and port of an address; refuses what is none, and a live key on a line that others can read."""
+def _host(api_base: str) -> str:
+    """The host and port of an address; refuses what is none, and a key on a line that others can read."""
     try:
         parts = urlsplit(api_base)
         host, port = parts.hostname, parts.port
@@ -154,6 +161,6 @@ def _host(api_base: str, livemode: bool) -> str:
             "stripe.api_base is not an address such as https://api.stripe.com",
             hint="check stripe.api_base in billplan.yaml and the environment variable STRIPE_API_BASE",
         )
-    if livemode and parts.scheme == "http" and host not in _LOOPBACK:
-        raise WrongTarget(f"a live key is not sent to {host} without TLS", hint="give stripe.api_base as https://...")
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        raise WrongTarget(f"an API key is not sent to {host} without TLS", hint="give stripe.api_base as https://...")
     return f"{host}:{port}" if port else host

@@ -66,7 +66,8 @@ def _tell(call: Call, found: Import, files: list[str], unread: str) -> None:
         click.echo(json.dumps({"files": files, "imported": counts, "skipped": dict(sorted(found.skipped.items()))}))
         return
     for path, (plural, count) in zip(files, counts.items(), strict=True):
-        click.echo(f"{path}: {count} {plural if count > 1 else BY_PLURAL[plural].name}".replace("_", " "))
+        what = (plural if count > 1 else BY_PLURAL[plural].name).replace("_", " ")
+        click.echo(f"{path}: {count} {what}")
     for reason, count in sorted(found.skipped.items()):
         click.echo(f"left out: {count} ({reason})")
     if not files:

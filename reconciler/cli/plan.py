@@ -37,7 +37,9 @@ def plan_command(
     echo_review(review, call)
     if out is not None:
         save_plan(review.plan, out)
-        way_on = f"Apply exactly this with: billplan apply {shlex.quote(str(out))}"
+        given = [f"--allow={one}" for one in consent.allow]
+        given += [] if consent.max_changes is None else [f"--max-changes={consent.max_changes}"]
+        way_on = f"Apply exactly this with: billplan apply {shlex.join([str(out), *given])}"
         click.echo(f"Saved to {out}. {way_on if review.plan.applicable else 'It is refused as it is.'}", err=True)
     return exit_code(review.plan, detailed_exitcode)
 

@@ -11,7 +11,7 @@ from reconciler.core.compare import Difference, owned
 from reconciler.core.fields import ChangeClass, OnChange
 from reconciler.core.kind import Kind
 from reconciler.core.locate import Located
-from reconciler.core.resources import Desired, Observed
+from reconciler.core.resources import MARKS, Desired, Observed
 from reconciler.core.values import Value
 
 
@@ -92,8 +92,11 @@ def replaced(change: Change, found: Located, differing: Sequence[Difference], ki
     forcing = ", ".join(d.diff.name for d in differing if d.on_change is not OnChange.UPDATE)
     already = " already" if found.head is not None and not found.head.alive else ""
     renamed = f"; renamed from {found.moved_from}" if found.moved_from is not None else ""
+    lost = _not_carried(change, found, kind)
+    note = f"not declared, and so not carried over to the new one: {', '.join(lost)}"
     return replace(
         change,
+        notes=(*change.notes, note) if lost else change.notes,
         reason=(
             f"{forcing} cannot change in place: a new {kind.name} takes its place, the old one is archived{already}"
             f"{renamed}"
@@ -101,6 +104,16 @@ def replaced(change: Change, found: Located, differing: Sequence[Difference], ki
         change_class=max(change.change_class, kind.create_class, key=lambda c: c.rank),
         verb=kind.retire.verb,
     )
+
+
+def _not_carried(change: Change, found: Located, kind: Kind) -> list[str]:
+    """List what others have set on an object that is about to be replaced, and no spec declares."""
+    if found.head is None:
+        return []
+    own = f"currency_options[{found.head.attrs.get('currency')}]"
+    named = {kind.natural_key, "id", own, *MARKS, *change.after, *(d.name for d in change.diffs)}
+    live = found.head.attrs.items()
+    return sorted(n for n, v in live if n not in named and v != leaf(kind.body, n).default)
 
 
 def converging(change: Change, found: Located, kind: Kind) -> Change:

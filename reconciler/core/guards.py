@@ -44,7 +44,10 @@ _PERCENT = {"max_retire_percent": (Action.RETIRE, Action.REPLACE), "max_update_p
 def refusals(changes: Sequence[Change], owned: Mapping[str, int], guards: Guards) -> tuple[str, ...]:
     """List what the guards refuse, each with the numbers and the exact way out. `owned` counts live ones by kind."""
     acting = [c for c in changes if c.action not in (Action.NOOP, Action.REFUSED)]
-    return (*_too_many(acting, guards), *_by_kind(acting, owned, guards), *_irreversible(acting, guards))
+    by_kind = tuple(_by_kind(acting, owned, guards))
+    # Where a kind says it already, the whole need not say it again.
+    of_all = () if any("%" in words for words in by_kind) else _percent_of_all(acting, owned, guards)
+    return (*_too_many(acting, guards), *by_kind, *of_all, *_irreversible(acting, guards))
 
 
 def _too_many(acting: Sequence[Change], guards: Guards) -> Iterator[str]:
@@ -78,6 +81,17 @@ def _by_kind(acting: Sequence[Change], owned: Mapping[str, int], guards: Guards)
             yield from _percent(name, kind, sum(counts[(kind, a)] for a in actions), (owned.get(kind, 0), guards))
 
 
+def _percent_of_all(acting: Sequence[Change], owned: Mapping[str, int], guards: Guards) -> Iterator[str]:
+    """Apply the percentages to all kinds together: a small catalogue must not be wiped out kind by kind."""
+    for name, actions in _PERCENT.items():
+        # A kind with a limit of its own has been judged by that.
+        own = {kind for kind, limits in guards.by_kind.items() if name in limits}
+        total = sum(count for kind, count in owned.items() if kind not in own)
+        limit, count = getattr(guards, name), sum(c.action in actions and c.address.kind not in own for c in acting)
+        if limit is not None and total >= MIN_FOR_PERCENT and count * 100 > limit * total:
+            yield _over_percent(count, total, "resources", f"guards.{name}", limit)
+
+
 def _percent(name: str, kind: str, count: int, limits: tuple[int, Guards]) -> Iterator[str]:
     total, guards = limits
     own = guards.by_kind.get(kind, {})
@@ -85,9 +99,13 @@ def _percent(name: str, kind: str, count: int, limits: tuple[int, Guards]) -> It
     if limit is None or total < MIN_FOR_PERCENT or count * 100 <= limit * total:
         return
     place = f"guards.kinds.{kind}.{name}" if name in own else f"guards.{name}"
+    yield _over_percent(count, total, f"{kind}s", place, limit)
+
+
+def _over_percent(count: int, total: int, what: str, place: str, limit: int) -> str:
     needed, shown = -(-count * 100 // total), -(-count * 1000 // total) / 10
-    yield (
-        f"{count} of {total} live {kind}s ({shown:g}%) are over {place}: {limit}; "
+    return (
+        f"{count} of {total} live {what} ({shown:g}%) are over {place}: {limit}; "
         f"if they are meant, raise it to {needed} in billplan.yaml"
     )
 

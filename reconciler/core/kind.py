@@ -18,6 +18,7 @@ from reconciler.core.resources import (
     MARK_PROJECT,
     MARK_PROTECT,
     MARK_REPLACES,
+    Desired,
     Observed,
     Origin,
     Owner,
@@ -62,7 +63,8 @@ class Kind:
 
     `natural_key`: the attribute (or "id") that names an object besides its marker. `chosen_id`: the id is ours to
     choose. `marked`: it has metadata, and so a marker. `unsell` names fields that must let go of an object before it is
-    retired, as (kind, field): a product's default price. `check` looks at fields together. `fixed` tells of an
+    retired, as (kind, field): a product's default price. `check` looks at fields together, `check_together` at other
+    resources as well. `folded_key`: two natural keys that differ in case alone are one. `fixed` tells of an
     attribute, before and after, whether Stripe refuses this very change of a field that may change otherwise. `spent`
     tells of a raw object, at a moment, whether it became inactive by its own limits.
     """
@@ -77,10 +79,12 @@ class Kind:
     revive: Request | None
     removals: tuple[str, ...]
     check: Callable[[Attrs], Iterable[Problem]]
+    check_together: Callable[[Desired, Mapping[Address, Desired]], Iterable[Problem]] = lambda one, declared: ()
     example: str = ""
     chosen_id: bool = False
     marked: bool = True
     default_key: bool = False
+    folded_key: bool = False
     expand: tuple[str, ...] = ()
     on_replace: OnReplace = OnReplace.CREATE_FIRST
     transfer: str | None = None

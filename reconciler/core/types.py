@@ -19,6 +19,10 @@ _DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _LAST_MOMENT = 253402300799
 
 
+# Line ends and tabs are text; the rest of these no Dashboard and no invoice can show.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
 def describe(value: Value) -> str:
     """Name a value's type as a spec's author knows it, with the value."""
     if value is None:
@@ -44,11 +48,15 @@ def describe(value: Value) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """A string, with a length in characters; `choices` closes the set; `fold` compares in lower case."""
+    """A string, with a length in characters; `choices` closes the set; `fold` compares in lower case.
+
+    `known` closes a set that is too long to be printed.
+    """
 
     max_length: int = 5000
     pattern: str = ""
     choices: tuple[str, ...] = ()
+    known: frozenset[str] = frozenset()
     fold: bool = False
     what: str = "a text"
 
@@ -71,8 +79,12 @@ class Text:
             problems.report(
                 path, "BP1207", f"the text has {len(text)} characters, at most {self.max_length} are allowed"
             )
+        elif _CONTROL.search(text):
+            problems.report(path, "BP1207", "the text holds control characters", "take them out")
         elif self.pattern and not re.fullmatch(self.pattern, text):
             problems.report(path, "BP1207", f"{value!r} is not {self.what}")
+        elif self.known and text not in self.known:
+            problems.report(path, "BP1206", f"Stripe knows no {value!r}: not {self.what}", suggestion(text, self.known))
         return text
 
     def read(self, raw: Value) -> Value:
@@ -173,18 +185,21 @@ class Amount:
     """
 
     minimum: int | None = 0
+    # Twelve digits are the most that Stripe takes in any currency: https://docs.stripe.com/currencies
+    maximum: int = 999_999_999_999
 
     def parse(self, value: Value, path: Path, problems: Problems) -> Value:
         spelled_decimal = bool(path) and str(path[-1]).endswith("_decimal")
         if not spelled_decimal:
-            whole = Whole(minimum=self.minimum).parse(value, path, problems)
+            whole = Whole(minimum=self.minimum, maximum=self.maximum).parse(value, path, problems)
             return None if whole is None else decimal_text(whole)
         if not isinstance(value, str):
             problems.report(
                 path, "BP1204", f"expected a decimal in quotes, found {describe(value)}", f'write "{value}" in quotes'
             )
             return None
-        return DecimalNumber(minimum=self.minimum, places=12).parse(value, path, problems)
+        bounded = DecimalNumber(minimum=self.minimum, maximum=self.maximum, places=12)
+        return bounded.parse(value, path, problems)
 
     def read(self, raw: Value) -> Value:
         return decimal_text(Decimal(str(raw)))
@@ -193,7 +208,8 @@ class Amount:
         return value if "." in value else int(value)
 
     def schema(self) -> dict[str, Any]:
-        return {"type": "integer", **({} if self.minimum is None else {"minimum": self.minimum})}
+        lowest = {} if self.minimum is None else {"minimum": self.minimum}
+        return {"type": "integer", **lowest, "maximum": self.maximum}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

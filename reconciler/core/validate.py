@@ -30,6 +30,7 @@ def check_specs(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[
     near = _Near(declared.keys())
     for spec_of in desired:
         found += _unknown_references(spec_of, declared, near)
+    found += _together(desired, declared, kinds)
     found += _cycles(desired)
     found += _double_claims(desired, kinds, project)
     found += _moves(specs, declared.keys())
@@ -67,6 +68,21 @@ class _Near:
         return self._hints.get(address, "")
 
 
+def _together(desired: Sequence[Desired], specs: Mapping[Address, Spec], kinds: Mapping[str, Kind]) -> list[Diagnostic]:
+    declared = {d.address: d for d in desired}
+    return [
+        Diagnostic(
+            code=problem.code,
+            summary=problem.summary,
+            address=one.address,
+            source=specs[one.address].place(problem.path),
+            hint=problem.hint,
+        )
+        for one in desired
+        for problem in kinds[one.address.kind].check_together(one, declared)
+    ]
+
+
 def _cycles(desired: Sequence[Desired]) -> list[Diagnostic]:
     cycle = find_cycle({d.address: d.depends_on for d in desired})
     if not cycle:
@@ -96,7 +112,7 @@ def _double_claims(desired: Sequence[Desired], kinds: Mapping[str, Kind], projec
             if value is None:
                 continue
             # An adopted id and a chosen id are the same claim.
-            claim = (kind.name, "id" if what == "adopt" else what, value)
+            claim = (kind.name, "id" if what == "adopt" else what, value.casefold() if kind.folded_key else value)
             other = claims.setdefault(claim, one)
             if other is not one:
                 found.append(_double(one, other, what, value))

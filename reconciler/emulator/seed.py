@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from reconciler.emulator.errors import StripeError
+from reconciler.emulator.key import Key, check_prefixes
 from reconciler.emulator.route import Answer, Call, Forced
 from reconciler.emulator.schema import Hash
 from reconciler.emulator.services import (
@@ -60,8 +61,10 @@ TABLES: Mapping[str, Planting] = {
 def load_seed(world: World, document: Mapping[str, Any]) -> None:
     """Add a document's objects to a world: all of them, or none and a SeedError that lists every problem."""
     trial = copy.deepcopy(world)
-    problems = [f"{name}: there is no such table" for name in document if name not in TABLES and name != "account"]
+    known = {*TABLES, "account", "keys"}
+    problems = [f"{name}: there is no such table" for name in document if name not in known]
     problems += _set_account(trial, document.get("account", {}))
+    problems += _set_keys(trial, document.get("keys", {}))
     later: list[tuple[str, Callable[[], Answer]]] = []
     for table, planting in TABLES.items():
         entries = document.get(table, [])
@@ -75,7 +78,7 @@ def load_seed(world: World, document: Mapping[str, Any]) -> None:
         problems += _attempt(place, finish)
     if problems:
         raise SeedError(problems)
-    for name in ("account_id", "country", "created", "default_currency", "tables", "sequence"):
+    for name in ("account_id", "country", "created", "default_currency", "keys", "tables", "sequence"):
         setattr(world, name, getattr(trial, name))
 
 
@@ -98,6 +101,19 @@ def _set_account(world: World, account: Any) -> list[str]:
     world.created = account.get("created", world.created)
     world.default_currency = account.get("default_currency", world.default_currency)
     return problems
+
+
+def _set_keys(world: World, keys: Any) -> list[str]:
+    """Add restricted keys: {"rk_test_reader": ["rak_product_read", ...]}."""
+    if not isinstance(keys, dict) or not all(isinstance(allowed, list) for allowed in keys.values()):
+        return ["keys: must be an object of lists of permissions"]
+    added = {text: Key(frozenset(map(str, allowed))) for text, allowed in keys.items()}
+    try:
+        check_prefixes(added, world.livemode)
+    except ValueError as error:
+        return [f"keys: {error}"]
+    world.keys = {**world.keys, **added}
+    return []
 
 
 Later = tuple[str, list[tuple[str, Callable[[], Answer]]]]

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from reconciler.core.attrs import root
 from reconciler.core.changes import Action, Change
 from reconciler.engine.listing import list_pages
 from reconciler.errors import RemoteRejected
@@ -31,7 +32,8 @@ def count_subscriptions(api: BillingApi, changes: Sequence[Change]) -> tuple[Cha
 
 
 def _leaves(change: Change) -> bool:
-    return change.address.kind == "price" and change.action in (Action.REPLACE, Action.RETIRE)
+    sold_by_subscription = any(root(name) == "recurring" for name in change.before)
+    return change.address.kind == "price" and change.action in (Action.REPLACE, Action.RETIRE) and sold_by_subscription
 
 
 def _count(api: BillingApi, prices: Sequence[str]) -> Counter[str]:

@@ -161,6 +161,10 @@ def _check_bounds(tiers: list[Mapping[str, Value]], path: tuple[str, ...]) -> It
             yield Problem(path=(*path, n), code="BP1211", summary="a tier needs unit_amount or flat_amount, or both")
 
 
+# https://docs.stripe.com/api/prices/create: an interval of at most three years.
+_LONGEST = {"day": 1095, "week": 156, "month": 36, "year": 3}
+
+
 def _check_recurring(attrs: Attrs) -> Iterable[Problem]:
     recurring = attrs.get("recurring") or {}
     metered, meter = recurring.get("usage_type") == "metered", recurring.get("meter")
@@ -175,6 +179,10 @@ def _check_recurring(attrs: Attrs) -> Iterable[Problem]:
             summary="a meter counts usage, but usage_type is licensed",
             hint="add usage_type: metered",
         )
+    longest = _LONGEST.get(str(recurring.get("interval")), 0)
+    if recurring.get("interval_count", 1) > longest > 0:
+        summary = f"the interval is at most three years: {longest} times {recurring['interval']}"
+        yield Problem(path=("recurring", "interval_count"), code="BP1205", summary=summary)
     custom = attrs.get("custom_unit_amount")
     if custom and not custom["enabled"]:
         summary = "custom_unit_amount is either enabled or left out"
@@ -275,7 +283,7 @@ PRICE = Kind(
             Field(
                 name="lookup_key",
                 type=Text(max_length=200),
-                doc="The key that your application finds the price by; <project>-<name> unless declared.",
+                doc="What your application finds the price by; a new one gets <project>-<name> unless declared.",
                 change_class=_MONEY,
             ),
             Field(name="nickname", type=Text(), doc="A name that customers do not see."),

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from reconciler.core.fields import ChangeClass, Field, OnChange
+from collections.abc import Iterable, Mapping
+
+from reconciler.core.address import Address
+from reconciler.core.fields import ChangeClass, Field, OnChange, Problem
 from reconciler.core.kind import Kind, Lookup, OnReplace
+from reconciler.core.resources import Desired
 from reconciler.core.shapes import ListOf, Struct
 from reconciler.core.types import DecimalNumber, Flag, Reference, Text
+from reconciler.core.values import Ref
 from reconciler.kinds.shared import ACTIVE, EXPAND_REASON, METADATA, archive, no_rules
+
+
+def _check_together(one: Desired, declared: Mapping[Address, Desired]) -> Iterable[Problem]:
+    default = one.attrs.get("default_price")
+    price = declared.get(default.address) if isinstance(default, Ref) else None
+    if price is None:
+        return
+    path, name = ("default_price",), price.address
+    if isinstance(price.attrs["product"], Ref) and price.attrs["product"].address != one.address:
+        summary = f"{name} is a price of {price.attrs['product']}, not of {one.address}"
+        yield Problem(path=path, code="BP1210", summary=summary, hint="a default price is one of the product's own")
+    if price.attrs.get("active") is False:
+        yield Problem(path=path, code="BP1210", summary=f"{name} is declared with active: false")
+
 
 _INCH = DecimalNumber(minimum=0, places=2)
 
@@ -109,5 +128,6 @@ PRODUCT = Kind(
     revive=None,
     removals=("archive", "forget"),
     check=no_rules,
+    check_together=_check_together,
     example="products:\n  pro: {name: Pro, description: For teams}\n",
 )

@@ -36,7 +36,7 @@ _RESTRICTIONS = Struct(
         ),
         Field(
             name="minimum_amount",
-            type=Amount(),
+            type=Amount(minimum=1),
             doc="Smallest purchase, in the smallest unit of minimum_amount_currency.",
             on_change=_REPLACE,
             change_class=_MONEY,
@@ -143,6 +143,7 @@ PROMOTION_CODE = Kind(
     ),
     lookup=Lookup(path="/v1/promotion_codes", listings=({},), permission="rak_promotion_code_read"),
     natural_key="code",
+    folded_key=True,
     # A code must be unique among the active ones, so the old one goes first.
     on_replace=OnReplace.RETIRE_FIRST,
     expand=("restrictions.currency_options", "promotion.coupon"),

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 
 from reconciler.core.fields import ChangeClass, Field, Problem
 from reconciler.core.kind import Request
+from reconciler.core.money import CURRENCIES
 from reconciler.core.shapes import MapOf
 from reconciler.core.types import Flag, Text
 from reconciler.core.values import Attrs
 
-CURRENCY = Text(max_length=3, pattern="[a-z]{3}", fold=True, what="a three-letter currency code such as usd")
-CURRENCY_KEY = "[a-z]{3}"
+CURRENCY = Text(
+    max_length=3, pattern="[a-z]{3}", known=CURRENCIES, fold=True, what="a three-letter currency code such as usd"
+)
+CURRENCY_KEY = "|".join(sorted(CURRENCIES))
 EXPAND_REASON = "billplan reads objects whole by itself; leave it out"
 
 # Stripe takes 50 keys of 40 characters with values of 500; five are billplan's marks:

@@ -110,7 +110,9 @@ def drift_rows(drift: Drift, change: Change | None, kind: Kind | None, notation:
     what_next = "" if change is None else _what_next(drift, change, sides, notation)
     unknown = "" if drift.known else "what was applied is not known"
     remark = "; ".join(t for t in (unknown, what_next) if t)
-    return [replace(row, remark="; ".join(t for t in (row.remark, remark) if t)) for row in _rows(sides, notation)]
+    # What was applied, and what is, is there: a reference says which resource it is, not that it is to come.
+    rows = _rows(sides, replace(notation, pending=frozenset()))
+    return [replace(row, remark="; ".join(t for t in (row.remark, remark) if t)) for row in rows]
 
 
 def _what_next(drift: Drift, change: Change, sides: _Sides, notation: Notation) -> str:

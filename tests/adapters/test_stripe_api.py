@@ -157,7 +157,7 @@ ENDS: dict[str, Case] = {
     "refused connection settles nothing": ("POST", [LOST, REFUSED], OutcomeUnknown, 8),
     "server errors settle nothing": ("POST", [LOST, failed(503)], OutcomeUnknown, 8),
     "key in use for ever": ("POST", [IN_USE], OutcomeUnknown, 8),
-    "POST refused for ever never left": ("POST", [REFUSED], RemoteUnavailable, 8),
+    "POST refused for ever never left": ("POST", [REFUSED], RemoteUnavailable, 4),
     "POST lost for ever": ("POST", [LOST], OutcomeUnknown, 8),
     "POST timed out for ever": ("POST", [TimeoutError()], OutcomeUnknown, 8),
     "POST cut short for ever": ("POST", [SHORT], OutcomeUnknown, 8),
@@ -165,11 +165,11 @@ ENDS: dict[str, Case] = {
     "POST answered with no number": ("POST", [answered(b'{"a": NaN}')], OutcomeUnknown, 8),
     "POST answered without a date": ("POST", [answered(Date="")], OutcomeUnknown, 8),
     "POST redirected": ("POST", [answered(status=302)], OutcomeUnknown, 8),
-    "GET refused for ever": ("GET", [REFUSED], RemoteUnavailable, 8),
-    "GET lost for ever": ("GET", [LOST], RemoteUnavailable, 8),
+    "GET refused for ever": ("GET", [REFUSED], RemoteUnavailable, 4),
+    "GET lost for ever": ("GET", [LOST], RemoteUnavailable, 4),
     "GET cut short for ever": ("GET", [SHORT], RemoteUnavailable, 8),
     "GET answered without a date": ("GET", [answered(Date="")], RemoteUnavailable, 8),
-    "DELETE refused for ever": ("DELETE", [REFUSED], RemoteUnavailable, 8),
+    "DELETE refused for ever": ("DELETE", [REFUSED], RemoteUnavailable, 4),
     "DELETE lost is not sent again": ("DELETE", [LOST], OutcomeUnknown, 1),
     "DELETE cut short is not sent again": ("DELETE", [SHORT], OutcomeUnknown, 1),
     "DELETE with server errors": ("DELETE", [failed(503)], OutcomeUnknown, 8),
@@ -183,6 +183,13 @@ def _failure(set_up: Rig, method: str = "POST", path: str = "/v1/products/p") ->
     with pytest.raises(RemoteError) as caught:
         set_up.api.request(method, path, {}, idempotency_key="k-1")
     return caught.value
+
+
+def test_once_stripe_has_answered_a_refused_connection_is_tried_for_longer() -> None:
+    set_up = rig(answered({}), REFUSED)
+    set_up.api.request("GET", "/v1/products/p", {})
+    assert isinstance(_failure(set_up, "GET"), RemoteUnavailable)
+    assert len(set_up.script.seen) == 1 + 8
 
 
 @pytest.mark.parametrize("name", ENDS)

@@ -49,8 +49,9 @@ def applied(steps: Iterable[Step], objects: Objects) -> Objects:
         params = _sent(step, made)
         match step.precondition:
             case Absent():
-                one = params.get("id") or params.get("code") or f"{step.kind}_{len(account):03}"
-                account[(step.kind, one)] = _merged({"id": one, "created": NOW + len(account)}, params)
+                created = max((raw["created"] for raw in account.values()), default=NOW) + 1
+                one = params.get("id", f"{step.kind}_{created - NOW:03}")
+                account[(step.kind, one)] = _merged({"id": one, "created": created}, params)
                 made[str(step.address)] = one
             case Unchanged(remote_id=target):
                 one = made[str(target.address)] if isinstance(target, Ref) else target

@@ -144,7 +144,7 @@ def test_an_unknown_attribute_has_no_field(kind: str, name: str) -> None:
 
 KEYS = st.text(st.characters(blacklist_characters="[]", blacklist_categories=["Cs"]), min_size=1, max_size=40)
 METADATA = st.dictionaries(
-    KEYS.filter(lambda k: not k.startswith("billplan_")), st.text(min_size=1, max_size=5), max_size=5
+    KEYS.filter(lambda k: not k.startswith("billplan_")), st.text("aé 1\n", min_size=1, max_size=5), max_size=5
 )
 OPTIONS = st.dictionaries(
     st.sampled_from(["eur", "gbp", "jpy"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,7 +67,7 @@ def test_a_circle_is_named_from_one_address_back_to_itself(graph: Graph, members
 @given(GRAPHS)
 def test_a_circle_is_found_where_there_is_one_and_each_member_needs_the_next(graph: Graph) -> None:
     circle = find_cycle(graph)
-    for one, following in zip(circle, circle[1:], strict=False):
+    for one, following in pairwise(circle):
         assert following in graph[one]
     if not circle:
         assert len(in_dependency_order(graph)) == len(graph)

@@ -69,12 +69,21 @@ CASES: dict[str, tuple[list[Change], dict[str, int], Guards, tuple[str, ...]]] =
         {"price": 11},
         Guards(),
         (
-            "4 of 11 live prices (36%) are over guards.max_retire_percent: 30; "
+            "4 of 11 live prices (36.4%) are over guards.max_retire_percent: 30; "
             "if they are meant, raise it to 37 in billplan.yaml",
         ),
     ),
     "a share of few says nothing": (changes("price", Action.RETIRE, 9), {"price": 9}, Guards(), ()),
-    "a share of another kind says nothing": (changes("price", Action.RETIRE, 5), {"product": 10}, Guards(), ()),
+    "a share of all kinds, where no kind is large enough by itself": (
+        changes("price", Action.RETIRE, 6),
+        {"price": 6, "product": 6},
+        Guards(),
+        (
+            "6 of 12 live resources (50%) are over guards.max_retire_percent: 30; "
+            "if they are meant, raise it to 50 in billplan.yaml",
+        ),
+    ),
+    "a small share of all kinds": (changes("price", Action.RETIRE, 3), {"price": 6, "product": 6}, Guards(), ()),
     "a kind's own limit goes before the general one": (
         changes("coupon", Action.RETIRE, 5),
         {"coupon": 10},

@@ -19,8 +19,8 @@ def record(step: str, event: Event, at: int = 0, remote_id: str | None = None) -
 
 def place(progress: Progress, step: str) -> list[str]:
     """Name every place in which a step is."""
-    named = [("done", progress.done), ("in doubt", progress.in_doubt), ("failed", progress.failed)]
-    return [name for name, steps in named if step in steps]
+    named = {"done": {*progress.done}, "in doubt": {*progress.in_doubt}, "failed": {*progress.failed}}
+    return [name for name, steps in named.items() if step in steps]
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ UNBOUND: dict[str, Plan] = {
     "undo": with_step(undo="cannot be undone"),
     "reason": replace(PLAN, changes=tuple(replace(c, reason="why not") for c in PLAN.changes)),
     "the order of params": replace(
-        PLAN, steps=(replace(CREATE, params=dict(reversed(CREATE.params.items()))), UPDATE)
+        PLAN, steps=(replace(CREATE, params={n: CREATE.params[n] for n in reversed([*CREATE.params])}), UPDATE)
     ),
 }
 
@@ -114,7 +114,6 @@ def test_another_call_target_or_spec_is_another_digest(other: Plan) -> None:
 
 @pytest.mark.parametrize("other", UNBOUND.values(), ids=UNBOUND.keys())
 def test_what_is_said_of_a_plan_does_not_change_its_digest(other: Plan) -> None:
-    assert other != PLAN or other == PLAN
     assert other.digest == PLAN.digest
 
 

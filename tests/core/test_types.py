@@ -44,6 +44,7 @@ CUSTOMER = Reference(kind="customer", declared=False)
         (DecimalNumber(), "-0.000000000001", "-0.000000000001"),
         (Amount(), 2900, "2900"),
         (Amount(), 0, "0"),
+        (Amount(), 999_999_999_999, "999999999999"),
         (Amount(minimum=None), -5, "-5"),
         (Flag(), True, True),
         (Flag(), False, False),
@@ -81,6 +82,7 @@ def test_an_amount_below_the_smallest_unit_is_a_quoted_decimal(value: str, canon
         (Text(), "", ("BP1207", "expected a text, found an empty text", "leave the field out to unset it")),
         (ID, "abcdef", ("BP1207", "the text has 6 characters, at most 5 are allowed", "")),
         (ID, "ab c", ("BP1207", "'ab c' is not an id of letters and -", "")),
+        (Text(), "a\x00b", ("BP1207", "the text holds control characters", "take them out")),
         (ID, "abc\n", ("BP1207", "'abc\\n' is not an id of letters and -", "")),
         (CURRENCY, "us", ("BP1207", "'us' is not a currency code", "")),
         (ROUND, "dwn", ("BP1206", "'dwn' is not one of up, down", "did you mean down?")),
@@ -98,14 +100,15 @@ def test_an_amount_below_the_smallest_unit_is_a_quoted_decimal(value: str, canon
         (PERCENT, "1e1", ("BP1204", "expected a decimal number such as 12.5, found the text '1e1'", "")),
         (PERCENT, "1_0", ("BP1204", "expected a decimal number such as 12.5, found the text '1_0'", "")),
         (PERCENT, " 5", ("BP1204", "expected a decimal number such as 12.5, found the text ' 5'", "")),
-        (PERCENT, "５", ("BP1204", "expected a decimal number such as 12.5, found the text '５'", "")),
-        (PERCENT, "1e999999999", ("BP1204", "expected a decimal number such as 12.5, found the text '1e999999999'", "")),
+        (PERCENT, "\u0665", ("BP1204", "expected a decimal number such as 12.5, found the text '\u0665'", "")),
+        (PERCENT, "1e99999999", ("BP1204", "expected a decimal number such as 12.5, found the text '1e99999999'", "")),
         (PERCENT, Decimal("inf"), ("BP1204", "expected a decimal number such as 12.5, found the number Infinity", "")),
         (PERCENT, False, ("BP1204", "expected a decimal number such as 12.5, found the boolean false", "")),
         (PERCENT, "-0.01", ("BP1205", "-0.01 is below the minimum of 0", "")),
         (PERCENT, Decimal("100.01"), ("BP1205", "100.01 is above the maximum of 100", "")),
         (PERCENT, "12.345", ("BP1205", "12.345 has more than 2 digits after the point", "")),
         (Amount(), -1, ("BP1205", "-1 is below the minimum of 0", "")),
+        (Amount(), 10**12, ("BP1205", "1000000000000 is above the maximum of 999999999999", "")),
         (Amount(minimum=1), 0, ("BP1205", "0 is below the minimum of 1", "")),
         (Amount(), "2900", ("BP1204", "expected a whole number, found the text '2900'", "")),
         (Flag(), "yes", ("BP1204", "expected true or false, found the text 'yes'", "")),
@@ -277,7 +280,7 @@ def test_the_schema_takes_nothing_else(kind: FieldType, value: Any) -> None:
 
 
 @settings(deadline=None)
-@given(st.integers(0, 10**15), st.integers(0, 12))
+@given(st.integers(0, 999_999_999_999), st.integers(0, 12))
 def test_the_two_spellings_of_an_amount_are_one_value(amount: int, zeros: int) -> None:
     spelled = f"{amount}.{'0' * zeros}" if zeros else str(amount)
     whole = parsed(Amount(), amount, ("unit_amount",))
@@ -286,7 +289,7 @@ def test_the_two_spellings_of_an_amount_are_one_value(amount: int, zeros: int) -
 
 
 def test_the_types_of_a_spec_have_names_that_its_author_knows() -> None:
-    values = [None, True, 3, Decimal("1.5"), "x", {}, [], ()]
+    values: list[Any] = [None, True, 3, Decimal("1.5"), "x", {}, [], ()]
     assert [describe(v) for v in values] == [
         "nothing (null)",
         "the boolean true",

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from reconciler.core.address import Address, parse_address
 from reconciler.core.diagnostics import Diagnostic, SourceRange
+from reconciler.core.fields import Field, Path
 from reconciler.core.resources import Lifecycle, Moved, Removed, Spec, Specs
+from reconciler.core.shapes import Struct
+from reconciler.core.types import Reference
 from reconciler.core.validate import MOST_NEAR, check_specs
 from reconciler.kinds import BY_NAME
+from reconciler.kinds.tax_rate import TAX_RATE
 
 PRODUCT = {"name": "Pro"}
 PRICE = {"product": "product.pro", "currency": "usd", "unit_amount": 2900}
@@ -28,7 +34,9 @@ def line(number: int) -> SourceRange:
 def spec(address: str, body: Mapping[str, Any], at: int) -> Spec:
     """Make a spec whose fields stand on the lines below it."""
     own = {n: v for n, v in body.items() if n != "adopt"}
-    positions = {(name,): SourceRange("specs/test.yaml", at + n, 3) for n, name in enumerate(own, 1)}
+    positions: dict[Path, SourceRange] = {
+        (name,): SourceRange("specs/test.yaml", at + n, 3) for n, name in enumerate(own, 1)
+    }
     return Spec(
         address=parse_address(address),
         body=own,
@@ -55,7 +63,7 @@ def told(found: list[Diagnostic]) -> list[tuple[str, str]]:
 
 
 def test_specs_that_hold_are_desired_with_what_they_need() -> None:
-    bodies = {"price.m": PRICE, "product.pro": {**PRODUCT, "default_price": "price.m"}}
+    bodies: Bodies = {"price.m": PRICE, "product.pro": {**PRODUCT, "default_price": "price.m"}}
     specs = Specs(specs=tuple(spec(a, b, n) for n, (a, b) in enumerate(bodies.items(), 1)))
     desired, found = check_specs(specs, BY_NAME, "acme")
     assert found == []
@@ -92,6 +100,24 @@ def test_only_the_first_of_many_unknown_references_are_looked_up() -> None:
     near = [d for d in found if d.hint == "did you mean product.prp?"]
     assert (len(found), len(near)) == (MOST_NEAR + 5, MOST_NEAR)
     assert all(d.hint for d in found)
+
+
+def test_a_circle_of_references_is_named_once_with_the_way_out() -> None:
+    # No two kinds of today can form a circle; a kind that refers to its own can.
+    node = replace(
+        TAX_RATE, name="node", body=Struct(fields=(Field(name="next", type=Reference(kind="node"), doc="The next."),))
+    )
+    bodies = {"node.a": "node.b", "node.b": "node.c", "node.c": "node.a", "node.d": "node.a"}
+    specs = Specs(specs=tuple(spec(a, {"next": n}, 10 * at) for at, (a, n) in enumerate(bodies.items(), 1)))
+    [found] = check_specs(specs, {"node": node}, "acme")[1]
+    assert found.code == "BP1302"
+    before, circle = found.summary.split(": ")
+    assert before == "these refer to each other in a circle"
+    turns = circle.split(" -> ")
+    assert (len(turns), turns[0], {*turns}) == (4, turns[-1], {"node.a", "node.b", "node.c"})
+    assert all(bodies[one] == following for one, following in pairwise(turns))
+    assert (found.address, found.source) == (Address("node", "a"), line(10))
+    assert found.hint
 
 
 DOUBLE: list[tuple[Bodies, str]] = [
@@ -206,7 +232,11 @@ BAD_BODIES: list[tuple[str, Any, list[tuple[str, str]]]] = [
     ("product.pro", {}, [("BP1203", "name is required")]),
     ("product.pro", {"name": "Pro", "nmae": "x"}, [("BP1201", "unknown field nmae")]),
     ("product.pro", {"name": 5}, [("BP1204", "name: expected a text, found the number 5")]),
-    ("product.pro", {"name": "Pro", "images": ["a", 5]}, [("BP1204", "images[1]: expected a text, found the number 5")]),
+    (
+        "product.pro",
+        {"name": "Pro", "images": ["a", 5]},
+        [("BP1204", "images[1]: expected a text, found the number 5")],
+    ),
     ("product.pro", {"name": "Pro", "default_price_data": {}}, [("BP1202", "default_price_data is not declared here")]),
     ("coupon.launch", {}, [("BP1210", NO_NEEDS)]),
     ('coupon["a b"]', COUPON, [("BP1207", "the default id 'acme-a b' cannot be used")]),

@@ -9,8 +9,13 @@ from reconciler.core.changes import Change
 from reconciler.core.plan import Plan
 from tests.account import Account
 
-PRODUCT = {"name": "Pro"}
-PRICE = {"product": "product.pro", "currency": "usd", "unit_amount": 2900, "recurring": {"interval": "month"}}
+PRODUCT: dict[str, Any] = {"name": "Pro"}
+PRICE: dict[str, Any] = {
+    "product": "product.pro",
+    "currency": "usd",
+    "unit_amount": 2900,
+    "recurring": {"interval": "month"},
+}
 
 _COUNT = itertools.count()
 

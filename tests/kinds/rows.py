@@ -117,8 +117,8 @@ PRICE = (
         without=BASE["price"],
         gone=Action.REPLACE,
     ),
-    row("price", "tiers_mode", "graduated", "volume", **{n: v for n, v in _TIERED.items() if n != "tiers_mode"}),
-    row("price", "tiers", _TIERS, _CHEAPER, **{n: v for n, v in _TIERED.items() if n != "tiers"}),
+    row("price", "tiers_mode", "graduated", "volume", None, **_TIERED),
+    row("price", "tiers", _TIERS, _CHEAPER, None, **_TIERED),
     row(
         "price",
         "transform_quantity",
@@ -162,7 +162,9 @@ COUPON = (
     row("coupon", "percent_off", 20, 25),
     row("coupon", "amount_off", 500, 600, percent_off=None, currency="usd"),
     row("coupon", "currency", "usd", "eur", percent_off=None, amount_off=500),
-    row("coupon", "currency_options", {"eur": {"amount_off": 450}}, {"eur": {"amount_off": 400}}, Action.REFUSED, **_OFF),
+    row(
+        "coupon", "currency_options", {"eur": {"amount_off": 450}}, {"eur": {"amount_off": 400}}, Action.REFUSED, **_OFF
+    ),
     row("coupon", "duration", "forever", "once", Action.REFUSED),
     row("coupon", "duration_in_months", 3, 4, duration="repeating"),
     row(

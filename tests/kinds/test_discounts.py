@@ -15,9 +15,9 @@ from reconciler.kinds.promotion_code import PROMOTION_CODE
 from tests.account import NOWHERE, Account
 from tests.kinds.plans import by_hand, change, ids, steps
 
-COUPON = {"percent_off": 20}
-CODE = {"code": "LAUNCH", "promotion": {"coupon": "coupon.launch"}}
-BOTH = {"coupon.launch": COUPON, "promotion_code.l": CODE}
+COUPON: dict[str, Any] = {"percent_off": 20}
+CODE: dict[str, Any] = {"code": "LAUNCH", "promotion": {"coupon": "coupon.launch"}}
+BOTH: dict[str, Any] = {"coupon.launch": COUPON, "promotion_code.l": CODE}
 DAY = 86_400
 
 
@@ -74,7 +74,9 @@ def test_a_code_of_an_archived_promotion_code_may_be_used_again(account: Account
 
 def test_a_code_that_somebody_else_uses_is_refused(account: Account) -> None:
     account.converge({"coupon.launch": COUPON})
-    other = by_hand(account, "/v1/promotion_codes", code="LAUNCH", promotion={"type": "coupon", "coupon": "acme-launch"})
+    other = by_hand(
+        account, "/v1/promotion_codes", code="LAUNCH", promotion={"type": "coupon", "coupon": "acme-launch"}
+    )
     said = change(account.plan(BOTH), "promotion_code.l")
     assert said.refused == f"{other['id']} has the code 'LAUNCH' already and is not managed by billplan"
     assert said.hint == f"to take it over, add to promotion_code.l:  adopt: {other['id']}"
@@ -120,7 +122,7 @@ def test_a_code_that_somebody_switched_off_is_switched_on_again_and_told_of(acco
     assert ids(account, "promotion_code", active=True) == [code]
 
 
-RAW = {
+RAW: dict[str, Any] = {
     "id": "promo_1",
     "active": False,
     "created": 0,
@@ -158,9 +160,7 @@ def test_a_code_is_for_a_customer_or_for_a_customer_account() -> None:
         return [d.summary for d in desire(spec, PROMOTION_CODE, "acme")[1]]
 
     assert said(customer_account="acct_1") == []
-    assert said(customer="cus_1", customer_account="acct_1") == [
-        "customer and customer_account exclude each other"
-    ]
+    assert said(customer="cus_1", customer_account="acct_1") == ["customer and customer_account exclude each other"]
 
 
 def test_a_code_for_one_customer_leaves_the_others_alone(account: Account) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reconciler.core.changes import Action
 from reconciler.core.plan import Plan
 from tests.account import Account
 from tests.kinds.plans import PRICE, PRODUCT, by_hand, change, ids
 
-PRO = {"name": "Pro", "description": "For teams"}
+PRO: dict[str, Any] = {"name": "Pro", "description": "For teams"}
 
 
 def drift(plan: Plan) -> list[tuple[str, str, object, object, bool]]:

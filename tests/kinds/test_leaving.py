@@ -11,9 +11,9 @@ from reconciler.core.resources import Specs
 from tests.account import Account, specs_of
 from tests.kinds.plans import PRICE, PRODUCT, addresses, by_hand, change, ids, steps
 
-OFFERED = {"name": "Pro", "default_price": "price.pro"}
-PROTECTED = {**PRICE, "protect": True}
-DEAR = {**PRICE, "unit_amount": 3900}
+OFFERED: dict[str, Any] = {"name": "Pro", "default_price": "price.pro"}
+PROTECTED: dict[str, Any] = {**PRICE, "protect": True}
+DEAR: dict[str, Any] = {**PRICE, "unit_amount": 3900}
 
 
 def removed(bodies: dict[str, Any], **actions: str) -> Specs:

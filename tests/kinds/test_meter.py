@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reconciler.core.changes import Action
 from reconciler.core.diagnostics import Severity
 from tests.account import Account, specs_of
 from tests.kinds.plans import PRODUCT, by_hand, change, ids, steps
 
-METER = {"display_name": "Calls", "event_name": "calls", "default_aggregation": {"formula": "sum"}}
-METERED = {
+METER: dict[str, Any] = {"display_name": "Calls", "event_name": "calls", "default_aggregation": {"formula": "sum"}}
+METERED: dict[str, Any] = {
     "product": "product.pro",
     "currency": "usd",
     "unit_amount": 5,

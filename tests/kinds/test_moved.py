@@ -13,7 +13,7 @@ from reconciler.core.resources import Moved, Specs
 from tests.account import Account, specs_of
 from tests.kinds.plans import PRICE, PRODUCT, addresses, by_hand, change, ids, steps
 
-PERCENT = {"display_name": "VAT", "percentage": 19, "inclusive": False}
+PERCENT: dict[str, Any] = {"display_name": "VAT", "percentage": 19, "inclusive": False}
 
 
 def moved(bodies: dict[str, Any], *moves: tuple[str, str]) -> Specs:

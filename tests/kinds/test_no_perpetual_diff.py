@@ -11,16 +11,16 @@ from tests.account import Account
 from tests.kinds.plans import PRICE, PRODUCT, by_hand, change, ids
 
 GROUND: dict[str, Any] = {"product.pro": PRODUCT, "product.team": {"name": "Team"}}
-ONCE = {"product": "product.pro", "currency": "usd", "unit_amount": 1000}
-TIERED = {
+ONCE: dict[str, Any] = {"product": "product.pro", "currency": "usd", "unit_amount": 1000}
+TIERED: dict[str, Any] = {
     "product": "product.pro",
     "currency": "usd",
     "recurring": {"interval": "month"},
     "billing_scheme": "tiered",
     "tiers_mode": "graduated",
 }
-LAUNCH = {"percent_off": 20}
-SIZES = {"height": "1.50", "length": 2, "weight": "3.0", "width": 4}
+LAUNCH: dict[str, Any] = {"percent_off": 20}
+SIZES: dict[str, Any] = {"height": "1.50", "length": 2, "weight": "3.0", "width": 4}
 
 # Two ways to write the same resource: the first is applied, the second is then planned.
 SAME: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
@@ -64,7 +64,10 @@ SAME: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "amounts of tiers in either spelling": (
         "price.x",
         {**TIERED, "tiers": [{"up_to": 5, "unit_amount": 100}, {"up_to": "inf", "flat_amount": 0}]},
-        {**TIERED, "tiers": [{"up_to": 5, "unit_amount_decimal": "100.00"}, {"up_to": "inf", "flat_amount_decimal": "0"}]},
+        {
+            **TIERED,
+            "tiers": [{"up_to": 5, "unit_amount_decimal": "100.0"}, {"up_to": "inf", "flat_amount_decimal": "0"}],
+        },
     ),
     "a moment in epoch seconds": (
         "coupon.x",
@@ -81,7 +84,7 @@ SAME: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
         {**PRODUCT, "package_dimensions": SIZES},
         {**PRODUCT, "package_dimensions": {**SIZES, "height": "1.5", "weight": 3}},
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SAME)
@@ -149,7 +152,10 @@ def test_a_reference_outlives_the_declaration_of_what_it_names(account: Account)
     by_hand(account, "/v1/products", id="legacy", name="Legacy")
     by_id = {"price.pro": {**PRICE, "product": "legacy"}}
     account.converge(by_id)
-    adopted = {"product.legacy": {"name": "Legacy", "adopt": "legacy"}, "price.pro": {**PRICE, "product": "product.legacy"}}
+    adopted = {
+        "product.legacy": {"name": "Legacy", "adopt": "legacy"},
+        "price.pro": {**PRICE, "product": "product.legacy"},
+    }
     plan = account.plan(adopted)
     assert not plan.drift
     assert change(plan, "price.pro").diffs == ()

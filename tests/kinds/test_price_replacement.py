@@ -13,8 +13,8 @@ from reconciler.core.values import Ref
 from tests.account import Account, specs_of
 from tests.kinds.plans import PRICE, PRODUCT, addresses, by_hand, change, ids, steps
 
-DEAR = {**PRICE, "unit_amount": 3900}
-OFFERED = {"name": "Pro", "default_price": "price.pro"}
+DEAR: dict[str, Any] = {**PRICE, "unit_amount": 3900}
+OFFERED: dict[str, Any] = {"name": "Pro", "default_price": "price.pro"}
 
 
 def test_the_new_price_comes_first_and_the_old_one_goes_last(account: Account) -> None:
@@ -197,8 +197,6 @@ def test_two_prices_with_one_marker_are_refused_with_both_ids(account: Account) 
     said = change(account.plan(specs), "price.pro")
     assert said.action is Action.REFUSED
     assert said.refused == f"{first} and {second} both carry its marker, and neither replaces the other"
-    assert said.hint == (
-        "archive the one that should not be, or delete its billplan_ metadata keys in the Dashboard"
-    )
+    assert said.hint == ("archive the one that should not be, or delete its billplan_ metadata keys in the Dashboard")
     by_hand(account, f"/v1/prices/{ids(account, 'price', unit_amount=1)[0]}", active=False)
     assert account.plan(specs).empty

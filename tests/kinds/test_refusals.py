@@ -9,9 +9,9 @@ from reconciler.engine.apply import Applied
 from tests.account import Account
 from tests.kinds.plans import PRICE, PRODUCT, addresses, by_hand, change, ids, steps
 
-LAUNCH = {"percent_off": 20, "applies_to": {"products": ["product.pro"]}}
-CODE = {"code": "LAUNCH", "promotion": {"coupon": "coupon.launch"}}
-ALONE = {"product.solo": {"name": "Solo"}, "price.solo": {**PRICE, "product": "product.solo"}}
+LAUNCH: dict[str, Any] = {"percent_off": 20, "applies_to": {"products": ["product.pro"]}}
+CODE: dict[str, Any] = {"code": "LAUNCH", "promotion": {"coupon": "coupon.launch"}}
+ALONE: dict[str, Any] = {"product.solo": {"name": "Solo"}, "price.solo": {**PRICE, "product": "product.solo"}}
 
 
 def refused(account: Account, bodies: dict[str, Any]) -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from reconciler.core.plan import Plan
 from tests.account import Account
 from tests.kinds.plans import PRICE, PRODUCT, addresses, by_hand, steps
 
-OFFERED = {"name": "Pro", "default_price": "price.pro"}
-SOLO = {"name": "Solo"}
+OFFERED: dict[str, Any] = {"name": "Pro", "default_price": "price.pro"}
+SOLO: dict[str, Any] = {"name": "Solo"}
 
 
 def whole(plan: Plan) -> bool:
