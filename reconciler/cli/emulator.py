@@ -26,7 +26,8 @@ from reconciler.errors import BillplanError
     show_default=True,
     help="Enforce Stripe's documented limits.",
 )
-def emulator_command(port: int, seed: Path | None, state: Path | None, rate_limit: str) -> None:
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell the address.")
+def emulator_command(port: int, seed: Path | None, state: Path | None, rate_limit: str, form: str) -> None:
     """Run an emulated Stripe on this machine until Ctrl-C. Unknown parameters are refused, what it lacks answers 501.
 
     \b
@@ -41,7 +42,9 @@ def emulator_command(port: int, seed: Path | None, state: Path | None, rate_limi
     with _served(world, port, state) as server:
         for one in server.worlds:
             one.limit(rate_limit)
-        click.echo(f"Stripe is emulated at {server.url} with the key {next(iter(one.keys))}; Ctrl-C stops it.")
+        told = {"url": server.url, "key": next(iter(one.keys))}
+        words = f"Stripe is emulated at {told['url']} with the key {told['key']}; Ctrl-C stops it."
+        click.echo(json.dumps(told) if form == "json" else words)
         server.close_on_sigterm()
         try:
             server.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -23,7 +24,8 @@ _PROJECT = re.compile(r"[a-z0-9-]{1,24}")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--project", help="The ownership marker, [a-z0-9-]{1,24}; default: the folder's name.")
 @click.option("--mode", type=click.Choice(["test", "live"]), default="test", show_default=True, help="Of the account.")
-def init_command(folder: Path, project: str | None, mode: str) -> None:
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Output format.")
+def init_command(folder: Path, project: str | None, mode: str, form: str) -> None:
     """Make a new project: billplan.yaml, specs/, .gitignore and a CI workflow. Overwrites nothing.
 
     \b
@@ -35,13 +37,24 @@ def init_command(folder: Path, project: str | None, mode: str) -> None:
         raise click.BadParameter(f"{name!r} is not 1 to 24 of a-z, 0-9 and -{whose}", param_hint="--project")
     if (folder / "billplan.yaml").exists():
         raise BillplanError(f"{folder / 'billplan.yaml'} exists already", hint="edit it, or choose another folder")
+    written, kept = _write(folder, name, mode)
+    if form == "json":
+        click.echo(json.dumps({"project": name, "written": written, "kept": kept}))
+    else:
+        _tell(folder, written, kept)
+
+
+def _write(folder: Path, name: str, mode: str) -> tuple[list[str], list[str]]:
+    """Write what is not there yet; return the paths written, and those kept."""
     environment = Environment(
         loader=PackageLoader("reconciler.cli"), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
+    written: list[str] = []
+    kept: list[str] = []
     for target, template in _TEMPLATES.items():
         path = folder / target
         if path.exists():
-            click.echo(f"kept    {path} (it exists)")
+            kept.append(str(path))
             continue
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +64,14 @@ def init_command(folder: Path, project: str | None, mode: str) -> None:
         except OSError as error:
             hint = "choose another folder"
             raise BillplanError(f"cannot write {path}: {error.strerror}", hint=hint) from None
+        written.append(str(path))
+    return written, kept
+
+
+def _tell(folder: Path, written: list[str], kept: list[str]) -> None:
+    for path in kept:
+        click.echo(f"kept    {path} (it exists)")
+    for path in written:
         click.echo(f"written {path}")
     if not (folder / ".git").exists() and any((above / ".git").exists() for above in folder.absolute().parents):
         click.echo(

@@ -15,7 +15,8 @@ from reconciler.specfiles.json_schema import render_files, schemas
 @click.command("schema", short_help="Print or write the JSON Schemas of the spec language.")
 @click.argument("name", required=False)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write all of them into a folder.")
-def schema_command(name: str | None, out: Path | None) -> None:
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="Of names and counts.")
+def schema_command(name: str | None, out: Path | None, form: str) -> None:
     """Print a JSON Schema (products, prices, ..., specs, billplan), the names of all, or write them to a folder.
 
     \b
@@ -30,9 +31,10 @@ def schema_command(name: str | None, out: Path | None) -> None:
                 (out / file).write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
             raise BillplanError(f"cannot write to {out}: {error.strerror}", hint="choose another folder") from None
-        click.echo(f"{len(render_files())} files written to {out}")
+        files = sorted(str(out / file) for file in render_files())
+        click.echo(json.dumps({"written": files}) if form == "json" else f"{len(files)} files written to {out}")
     elif name is None:
-        click.echo("\n".join(sorted(known)))
+        click.echo(json.dumps(sorted(known)) if form == "json" else "\n".join(sorted(known)))
     elif name not in known:
         raise click.UsageError(f"there is no schema {name}; {suggestion(name, known) or 'see billplan schema'}")
     else:

@@ -84,7 +84,7 @@ class Text:
         elif self.pattern and not re.fullmatch(self.pattern, text):
             problems.report(path, "BP1207", f"{value!r} is not {self.what}")
         elif self.known and text not in self.known:
-            problems.report(path, "BP1206", f"Stripe knows no {value!r}: not {self.what}", suggestion(text, self.known))
+            problems.report(path, "BP1206", f"Stripe knows no {value!r}: not {self.what}")
         return text
 
     def read(self, raw: Value) -> Value:
