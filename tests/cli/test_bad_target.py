@@ -96,7 +96,7 @@ def test_no_network_is_told_with_the_host_and_the_effort(desk: Desk, monkeypatch
     assert (ended.code, ended.out) == (1, "")
     assert "cannot reach 127.0.0.1" in ended.err
     assert "connection refused" in ended.err
-    assert "8 tries" in ended.err
+    assert "4 tries" in ended.err
 
 
 def test_a_live_key_is_never_sent_in_the_clear(desk: Desk) -> None:
