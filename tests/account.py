@@ -114,7 +114,7 @@ def specs_of(bodies: Bodies, moved: Sequence[tuple[str, str]] = (), removed: Map
 
 
 class Account:
-    """One account, one project, one store. Time moves ten seconds before each plan and each apply."""
+    """One account, one project, one store: close it at the end. Time moves ten seconds before each plan and apply."""
 
     def __init__(self, store: str | Path, *, world: World | None = None, project: str = "acme") -> None:
         """`store` is a folder for SQLite, or a store's address."""
@@ -125,10 +125,24 @@ class Account:
         self.database: Database
         self.ledger: Ledger
         self.locks: Locks
-        self.open_store(store)
+        self._open_store(store)
 
-    def open_store(self, store: str | Path) -> None:
+    def __enter__(self) -> Account:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store."""
+        self.database.close()
+
+    def change_store(self, store: str | Path) -> None:
         """Take another store from here on."""
+        self.close()
+        self._open_store(store)
+
+    def _open_store(self, store: str | Path) -> None:
         url = f"sqlite:{store}/store.db" if isinstance(store, Path) else store
         self.database = open_database(url, base_folder=Path("/"))
         self.ledger = SqlLedger(self.database)

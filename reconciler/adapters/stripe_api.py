@@ -20,7 +20,7 @@ from reconciler.adapters.retry import Jitter, RetryPolicy
 from reconciler.adapters.setback import Operation, Setback, final_error, lost, refused
 from reconciler.core.values import Secret, Value
 from reconciler.errors import WrongTarget
-from reconciler.ports.billing import Answer
+from reconciler.ports.billing import Answer, always
 from reconciler.ports.clock import Clock
 
 _METHODS = frozenset({"get", "post", "delete"})
@@ -87,7 +87,13 @@ class StripeApi:
         close()
 
     def request(
-        self, method: str, path: str, params: Mapping[str, Value], *, idempotency_key: str | None = None
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Value],
+        *,
+        idempotency_key: str | None = None,
+        before_send: Callable[[], None] = always,
     ) -> Answer:
         """Send one request until it is answered, or until nothing speaks for another try.
 
@@ -103,13 +109,15 @@ class StripeApi:
                 raise ValueError(f"{operation}: a POST needs an idempotency key of at most 255 plain characters")
             # Others ignore it: https://docs.stripe.com/api/idempotent_requests
             sent["idempotency_key"] = idempotency_key
-        return self._until_answered(operation, sent)
+        return self._until_answered(operation, sent, before_send)
 
-    def _until_answered(self, operation: Operation, sent: Mapping[str, Value]) -> Answer:
+    def _until_answered(
+        self, operation: Operation, sent: Mapping[str, Value], before_send: Callable[[], None]
+    ) -> Answer:
         started = self._clock.monotonic()
         in_doubt, tries = False, 0
         while True:
-            outcome = self._try_once(operation, sent)
+            outcome = self._try_once(operation, sent, before_send)
             if isinstance(outcome, Answer):
                 return outcome
             tries += 1
@@ -126,10 +134,14 @@ class StripeApi:
                 raise final_error(outcome, in_doubt=in_doubt, effort=effort)
             self._clock.sleep(wait)
 
-    def _try_once(self, operation: Operation, sent: Mapping[str, Value]) -> Answer | Setback:
+    def _try_once(
+        self, operation: Operation, sent: Mapping[str, Value], before_send: Callable[[], None]
+    ) -> Answer | Setback:
         turn = self._limiter.acquire(endpoint_name(operation.method, operation.path))
         status, reason = None, ""
         try:
+            # Only now: the turn may have been long in coming.
+            before_send()
             reply = self._exchange(operation, sent)
             if isinstance(reply, Setback):
                 return reply

@@ -50,6 +50,12 @@ def refusals(changes: Sequence[Change], owned: Mapping[str, int], guards: Guards
     return (*_too_many(acting, guards), *by_kind, *of_all, *_irreversible(acting, guards))
 
 
+def _counts_as(change: Change) -> Action:
+    """Name the action that a change counts as: what is set inactive is retired, whatever block says so."""
+    ended = any(d.name == "active" and d.after is False for d in change.diffs)
+    return Action.RETIRE if change.action is Action.UPDATE and ended else change.action
+
+
 def _too_many(acting: Sequence[Change], guards: Guards) -> Iterator[str]:
     if guards.max_changes is not None and len(acting) > guards.max_changes:
         yield (
@@ -57,7 +63,7 @@ def _too_many(acting: Sequence[Change], guards: Guards) -> Iterator[str]:
             f"if they are meant: --max-changes {len(acting)}"
         )
     for name, actions in _COUNTED.items():
-        limit, count = getattr(guards, name), sum(c.action in actions for c in acting)
+        limit, count = getattr(guards, name), sum(_counts_as(c) in actions for c in acting)
         if limit is not None and count > limit:
             yield _over(count, f"guards.{name}", limit)
 
@@ -67,7 +73,7 @@ def _over(count: int, name: str, limit: int) -> str:
 
 
 def _by_kind(acting: Sequence[Change], owned: Mapping[str, int], guards: Guards) -> Iterator[str]:
-    counts = Counter((c.address.kind, c.action) for c in acting)
+    counts = Counter((c.address.kind, _counts_as(c)) for c in acting)
     for kind in sorted({c.address.kind for c in acting}):
         own = guards.by_kind.get(kind, {})
         changes = sum(n for (k, _), n in counts.items() if k == kind)
@@ -87,7 +93,10 @@ def _percent_of_all(acting: Sequence[Change], owned: Mapping[str, int], guards: 
         # A kind with a limit of its own has been judged by that.
         own = {kind for kind, limits in guards.by_kind.items() if name in limits}
         total = sum(count for kind, count in owned.items() if kind not in own)
-        limit, count = getattr(guards, name), sum(c.action in actions and c.address.kind not in own for c in acting)
+        limit, count = (
+            getattr(guards, name),
+            sum(_counts_as(c) in actions and c.address.kind not in own for c in acting),
+        )
         if limit is not None and total >= MIN_FOR_PERCENT and count * 100 > limit * total:
             yield _over_percent(count, total, "resources", f"guards.{name}", limit)
 

@@ -49,7 +49,8 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Where the steps of a plan stand, folded from the records of all its runs: each in one place, by its last word."""
+    """Where the steps of a plan stand, folded from the records of all its runs: each in one place, by its last
+    word; but what was done once stays done."""
 
     done: dict[str, str] = field(default_factory=dict)
     in_doubt: dict[str, Record] = field(default_factory=dict)
@@ -62,6 +63,9 @@ def fold(records: Iterable[Record]) -> Progress:
     for record in records:
         step = record.step_id
         if record.event is Event.SKIPPED:
+            continue
+        if step in progress.done and record.event is not Event.SUCCEEDED:
+            # What was done once stays done: a later run that finds it undone by somebody must not do it again.
             continue
         progress.done.pop(step, None)
         progress.in_doubt.pop(step, None)

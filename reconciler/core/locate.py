@@ -80,8 +80,12 @@ def locate(desired: Desired, kind: Kind, snapshot: Snapshot, request: PlanReques
     base = Located(incarnations=tuple(o.remote_id for o in snapshot.incarnations(address, key)), natural_key=key)
     if before is not None and snapshot.marked.get(before):
         # What was replaced under the old address keeps the old marker: the two are one history.
-        marked += snapshot.marked[before]
+        former, marked = marked, marked + snapshot.marked[before]
         head, _, wrong = head_of(marked)
+        if not wrong and head is not None and head.alive and _strangers(former, head, snapshot.marked[before]):
+            reason = f"{address} has a past of its own: {', '.join(sorted(o.remote_id for o in former))}"
+            hint = f"move to a name that was never used, or first  removed: [{{address: {address}, action: forget}}]"
+            return replace(base, refused=reason, hint=hint)
         if wrong:
             reason = f"both {before} and {address} have a live object"
             return replace(base, refused=reason, hint="take the moved: entry out, or retire one of the two first")
@@ -92,6 +96,14 @@ def locate(desired: Desired, kind: Kind, snapshot: Snapshot, request: PlanReques
     if desired.lifecycle.adopt is not None:
         return _by_adopt(desired, desired.lifecycle.adopt, snapshot, base, request)
     return _by_key(desired, kind, snapshot, base, request)
+
+
+def _strangers(former: list[Observed], head: Observed, moving: Sequence[Observed]) -> bool:
+    """Say whether an address is taken by objects that were never what is about to move there."""
+    if head not in moving:
+        return False
+    line = {o.owner.replaces for o in moving if o.owner is not None}
+    return any(o.remote_id not in line for o in former)
 
 
 def _by_marker(desired: Desired, kind: Kind, snapshot: Snapshot, marked: list[Observed], base: Located) -> Located:
@@ -151,7 +163,14 @@ def _take(desired: Desired, head: Observed, base: Located, request: PlanRequest)
     foreign = owner is not None and owner.project != request.project
     if foreign and str(desired.address) not in request.takeover:
         return _foreign(desired, head, base)
+    if foreign and owner is not None and owner.protect:
+        return _guarded(head, base, owner.project)
     return replace(base, head=head, adopting=True)
+
+
+def _guarded(head: Observed, base: Located, project: str) -> Located:
+    reason = f"{head.remote_id} is protected by the billplan project {project!r}"
+    return replace(base, refused=reason, hint="set protect: false there and apply; then take it over")
 
 
 def _foreign(desired: Desired, head: Observed, base: Located) -> Located:

@@ -51,6 +51,7 @@ class Planner:
         self.drift: list[Drift] = []
         self.diagnostics: list[Diagnostic] = []
         self.replaced: list[Address] = []
+        self.deactivated: list[tuple[Address, Observed, str]] = []
         self._links = links(self.located)
         self._held: dict[tuple[str, str], dict[str, list[Observed]]] = {}
 
@@ -75,6 +76,7 @@ class Planner:
             self._plan(self.desired[address])
         for address in order:
             self._plan_referring_back(self.desired[address])
+        self._let_go_of_deactivated()
         for address in self.replaced:
             self._retire_replaced(self.desired[address])
         retire_orphans(self)
@@ -122,6 +124,11 @@ class Planner:
         found = self.located.get(address)
         return address not in self.steps.creates and (found is None or found.head is None)
 
+    def _unfit(self, address: Address) -> bool:
+        """Say whether nothing new may refer to a resource: it is not there, or not as its spec says."""
+        change = self.changes.get(address)
+        return self._missing(address) or (change is not None and change.action is Action.REFUSED)
+
     def _refuse_for(self, desired: Desired, need: Address, diffs: tuple[FieldDiff, ...] = ()) -> None:
         self._refuse(desired, f"it needs {need}, which is refused", f"mend {need} first", diffs)
 
@@ -149,8 +156,8 @@ class Planner:
             self._refuse_unmarked(desired, head, differing)
         elif any(d.on_change is not OnChange.UPDATE for d in differing):
             self._replace(wanted, live, found, differing)
-        elif any(self._missing(r.address) for d in differing for r in refs_in(d.diff.after)):
-            need = next(r.address for d in differing for r in refs_in(d.diff.after) if self._missing(r.address))
+        elif any(self._unfit(r.address) for d in differing for r in refs_in(d.diff.after)):
+            need = next(r.address for d in differing for r in refs_in(d.diff.after) if self._unfit(r.address))
             self._refuse_for(desired, need, tuple(d.diff for d in differing))
         elif found.predecessors:
             # An earlier apply began a replacement, and the former objects are still alive.
@@ -179,12 +186,26 @@ class Planner:
         if revives:
             self.steps.revive(desired, head)
         if writes:
-            self.steps.update(desired, head, names)
+            step = self.steps.update(desired, head, names, transfer=self._held_before(desired, kind, names))
+            if "active" in names and desired.attrs.get("active") is False:
+                self.deactivated.append((desired.address, head, step))
         if not writes and not revives:
             self.changes[desired.address] = unchanged(desired, head)
             return
         action = Action.ADOPT if found.adopting else Action.UPDATE
         self.changes[desired.address] = changed(desired, head, found, differing, kind, action)
+
+    def _held_before(self, desired: Desired, kind: Kind, names: list[str]) -> bool:
+        """Say whether a lookup key comes back from a predecessor; a stranger's was refused before."""
+        key = desired.attrs.get(kind.natural_key or "")
+        return kind.natural_key in names and bool(self.snapshot.keyed.get((kind.name, str(key))))
+
+    def _let_go_of_deactivated(self) -> None:
+        """What is set inactive is let go of first, as what is retired is."""
+        for address, head, step_id in self.deactivated:
+            step = self.steps.steps[step_id]
+            needs = dict.fromkeys([*step.needs, *self.let_go(address, head)])
+            self.steps.steps[step_id] = replace(step, needs=tuple(needs))
 
     def _marker_differs(self, desired: Desired, head: Observed, kind: Kind) -> bool:
         protect = "true" if desired.lifecycle.protect else None
@@ -218,8 +239,9 @@ class Planner:
         kind, address = self.kinds[desired.address.kind], desired.address
         self._links.pop((kind.name, head.remote_id), None)
         if kind.natural_key is not None and kind.natural_key not in desired.attrs:
-            # The lookup key goes over to the new object, whichever it was; defaults are for first creations.
-            carried = head.attrs.get(kind.natural_key) or found.natural_key
+            # The lookup key goes over to the new object, whichever it was, and if there was none, none: by now the
+            # default may be another one's, and defaults are for first creations.
+            carried = head.attrs.get(kind.natural_key)
             known = tuple(o.remote_id for o in self.snapshot.incarnations(address, carried))
             self.located[address] = found = replace(found, natural_key=carried, incarnations=known)
         first = ""
@@ -242,7 +264,7 @@ class Planner:
             self._compare(desired, found.head, found)
 
     def _set_later(self, desired: Desired, name: str) -> None:
-        missing = [r.address for r in refs_in(desired.attrs.get(name)) if self._missing(r.address)]
+        missing = [r.address for r in refs_in(desired.attrs.get(name)) if self._unfit(r.address)]
         if missing:
             change = self.changes[desired.address]
             note = f"{name} is not set yet: it needs {missing[0]}, which is refused"

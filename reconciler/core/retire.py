@@ -85,6 +85,7 @@ class _Departure:
         self._users: dict[Address, list[Address]] = {a: [] for a in orphans}
         self._released: dict[Address, list[str]] = {a: [] for a in orphans}
         self._done: dict[Address, list[str]] = {}
+        self._needed: dict[Address, Address] = {}
 
     def run(self) -> None:
         """Plan every orphan's leaving, after that of whatever uses it."""
@@ -97,8 +98,21 @@ class _Departure:
             one = self._planner.snapshot.by_id.get((step.kind, str(target)))
             for used in () if one is None else self._used_by(one):
                 self._released[used].append(step.id)
+        self._note_declared_users()
         for address in sorted(self._orphans, key=str):
             self._leave(address)
+
+    def _note_declared_users(self) -> None:
+        """Note which orphans a declared resource goes on using: by a literal id, or because its change is refused."""
+        planner = self._planner
+        for address, desired in planner.desired.items():
+            kind, change = planner.kinds[address.kind], planner.changes.get(address)
+            found = planner.located[address]
+            refused = change is not None and change.action is Action.REFUSED and found.head is not None
+            attrs = found.head.attrs if refused and found.head is not None else desired.attrs
+            for ref in refs_in(linked(kind, attrs, lambda k, i: self._ids.get((k, i)))):
+                if ref.address in self._orphans:
+                    self._needed.setdefault(ref.address, address)
 
     def _used_by(self, one: Observed) -> Iterator[Address]:
         """Name the orphans that an object refers to. What refers back, as a default price does, does not hold it."""
@@ -142,6 +156,10 @@ class _Departure:
             why = "removed: says so" if forget else "no spec declares it any more"
             hint = f"declare {address} again with protect: false and apply; then take it out"
             return self._refused(address, protected[0], f"it is protected, and would be {fate} because {why}", hint)
+        if address in self._needed and not forget:
+            user = self._needed[address]
+            hint = f"declare {address} again, or take it out of {user} first"
+            return self._refused(address, all_of[0], f"{user} goes on using it", hint)
         kept = [u for u in users if self._planner.changes[u].action is Action.REFUSED]
         if kept and not forget:
             reason = f"{kept[0]} uses it, and its own leaving is refused"

@@ -47,7 +47,8 @@ class StepList:
 
     def _updates(self, wanted: Mapping[str, Value]) -> list[str]:
         """List the updates of what is referred to: a default price may become active again by this very plan."""
-        ids = [f"{r.address}/update" for v in wanted.values() for r in refs_in(v)]
+        verbs = ("update", *(k.revive.verb for k in self._kinds.values() if k.revive is not None))
+        ids = [f"{r.address}/{verb}" for v in wanted.values() for r in refs_in(v) for verb in verbs]
         return [i for i in dict.fromkeys(ids) if i in self.steps]
 
     def _needs(self, values: object, *more: str) -> tuple[str, ...]:
@@ -95,20 +96,21 @@ class StepList:
             params=sent,
             precondition=Absent(incarnations=found.incarnations, natural_key=found.natural_key),
             expect={**known, **_identity(marks), "alive": attrs.get("active", True)},
-            needs=self._needs(attrs, after),
+            needs=self._needs(attrs, after, *self._updates(desired.attrs)),
             undo="take the block out of the specs and apply" if kind.retire_unasked else "with a removed: entry",
         )
         self.creates[desired.address] = self._add(step)
         return step.id
 
-    def update(self, desired: Desired, head: Observed, names: Sequence[str]) -> str:
-        """Set these attributes in place, and write the marker."""
+    def update(self, desired: Desired, head: Observed, names: Sequence[str], *, transfer: bool = False) -> str:
+        """Set these attributes in place, and write the marker. `transfer`: a predecessor has the lookup key."""
         kind = self._kinds[desired.address.kind]
         mine = owned(desired, kind)
         target = {n: self._settle(mine.get(n, _unset(kind, n))) for n in names}
         before = {n: self._settle(head.attrs.get(n, leaf(kind.body, n).default)) for n in names}
         marks = {n: v for n, v in self._marks(desired, kind, deferred=True).items() if head.attrs.get(n) != v}
         held = {n: head.attrs.get(n) for n in (MARK_PROJECT, MARK_ADDRESS) if kind.marked}
+        moves = {kind.transfer: True} if transfer and kind.transfer else {}
         step = Step(
             id=f"{desired.address}/update",
             address=desired.address,
@@ -116,10 +118,10 @@ class StepList:
             title=f"{'adopt' if self._located[desired.address].adopting else 'update'} {desired.address}",
             method="post",
             path=f"{kind.lookup.path}/{head.remote_id}",
-            params={**params(kind.body, {**target, **marks}), **_expand(kind)},
+            params={**params(kind.body, {**target, **marks}), **moves, **_expand(kind)},
             precondition=Unchanged(
                 remote_id=head.remote_id,
-                before={**before, **held},
+                before={**before, **held, **_same_object(kind, head)},
             ),
             expect={**target, **held, **marks},
             needs=(*self._needs(target), *self._updates({n: mine.get(n) for n in names})),
@@ -171,7 +173,7 @@ class StepList:
 
     def repoint(self, address: Address, kind: Kind, holder: Observed, field: str, old: str) -> str:
         """Let another object go of one that is about to be retired: to its successor, or to none."""
-        successor: Value = Ref(address) if address in self.creates else self._heir(address, old)
+        successor: Value = self._successor(address, old, holder)
         holds = self._kinds[holder.kind]
         step = Step(
             id=f"{address}/repoint {holder.remote_id}",
@@ -188,17 +190,27 @@ class StepList:
         )
         return self._add(step)
 
-    def _heir(self, address: Address, old: str) -> str | None:
-        """Name the object that an earlier apply, cut short, has put in the place of an old one."""
+    def _successor(self, address: Address, old: str, holder: Observed) -> Value:
+        """Name what takes an old object's place with its holder: what this plan creates, or what an earlier apply, cut
+        short, has created. It must belong to the same holder, and be for sale."""
+        created = self.creates.get(address)
+        if created is not None:
+            sent = self.steps[created].params
+            fits = sent.get(holder.kind) == holder.remote_id and sent.get("active", True)
+            return Ref(address) if fits else None
         found = self._located.get(address)
         head = None if found is None else found.head
-        return head.remote_id if head is not None and head.alive and head.remote_id != old else None
+        if head is None or not head.alive or head.remote_id == old:
+            return None
+        return head.remote_id if head.attrs.get(holder.kind) == holder.remote_id else None
 
     def retire(self, address: Address, observed: Observed, needs: Iterable[str] = ()) -> str:
         """Retire one object in the kind's own way."""
         kind = self._kinds[observed.kind]
         held = {n: observed.attrs.get(n) for n in (MARK_PROJECT, MARK_ADDRESS) if kind.marked}
         expect = None if kind.retire.expect is None else {**kind.retire.expect, **held}
+        # What was protected since the plan was made is not retired.
+        seen = {**held, **({MARK_PROTECT: observed.attrs.get(MARK_PROTECT)} if kind.marked else {})}
         step = Step(
             id=f"{address}/{kind.retire.verb} {observed.remote_id}",
             address=address,
@@ -207,7 +219,9 @@ class StepList:
             method=kind.retire.method,
             path=kind.retire.path.format(id=observed.remote_id),
             params={**kind.retire.params, **(_expand(kind) if kind.retire.method == "post" and kind.marked else {})},
-            precondition=Unchanged(remote_id=observed.remote_id, before={"alive": True, **held}),
+            precondition=Unchanged(
+                remote_id=observed.remote_id, before={"alive": True, **seen, **_same_object(kind, observed)}
+            ),
             expect=expect,
             needs=tuple(dict.fromkeys(n for n in needs if n)),
             undo=kind.retire.undo,
@@ -226,7 +240,7 @@ class StepList:
             method="post",
             path=f"{kind.lookup.path}/{observed.remote_id}",
             params=params(kind.body, dict.fromkeys(held)),
-            precondition=Unchanged(remote_id=observed.remote_id, before=held),
+            precondition=Unchanged(remote_id=observed.remote_id, before={**held, **_same_object(kind, observed)}),
             expect=dict.fromkeys(held),
             undo=f"declare it again with adopt: {observed.remote_id}",
         )
@@ -242,6 +256,11 @@ def _unset(kind: Kind, name: str) -> Value:
     # What cannot be emptied goes back to the value that Stripe gives by itself.
     field = leaf(kind.body, name)
     return None if field.clearable else field.default
+
+
+def _same_object(kind: Kind, observed: Observed) -> dict[str, Value]:
+    # An id of our choice can be deleted and made anew: the time of its making tells the two apart.
+    return {"created": observed.created} if kind.chosen_id else {}
 
 
 def _expand(kind: Kind) -> dict[str, Value]:

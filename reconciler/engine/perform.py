@@ -16,10 +16,10 @@ from reconciler.core.plan import Absent, Plan, Step, Unchanged
 from reconciler.core.resources import MARK_REPLACES, Observed
 from reconciler.core.results import Outcome, Result
 from reconciler.core.values import Attrs, Value
-from reconciler.engine.gate import Gate
+from reconciler.engine.gate import Closed, Gate
 from reconciler.engine.refresh import missing
 from reconciler.engine.sight import Sight, Unresolved
-from reconciler.errors import OutcomeUnknown, RemoteError, RemoteRejected, RemoteUnavailable
+from reconciler.errors import LockLost, OutcomeUnknown, RemoteError, RemoteRejected, RemoteUnavailable
 from reconciler.ports.billing import Answer, BillingApi
 from reconciler.ports.clock import Clock
 from reconciler.ports.ledger import Ledger
@@ -89,7 +89,19 @@ class _Attempt:
         self._write(Event.SENT)
         self.sent = True
         key = self.key() if self.step.method == "post" else None
-        answer = self.work.api.request(self.step.method, path, params, idempotency_key=key)
+        tries = 0
+
+        def before_send() -> None:
+            nonlocal tries
+            self.work.gate.check()
+            tries += 1
+
+        try:
+            answer = self.work.api.request(self.step.method, path, params, idempotency_key=key, before_send=before_send)
+        except (Closed, LockLost):
+            if not tries:
+                self._write(Event.FAILED, "not sent: the apply was stopped")
+            raise
         self.request_id = answer.request_id
         return answer
 
@@ -330,8 +342,13 @@ class _Change(_Attempt):
 
 
 def value(observed: Observed, name: str) -> Value:
-    """Read an attribute of an object; `alive` is whether it can still be used."""
-    return observed.alive if name == "alive" else observed.attrs.get(name)
+    """Read an attribute of an object; `alive` is whether it can still be used, `created` when it was made."""
+    match name:
+        case "alive":
+            return observed.alive
+        case "created":
+            return observed.created
+    return observed.attrs.get(name)
 
 
 def mismatches(expect: Attrs, observed: Observed) -> list[tuple[str, Value, Value]]:

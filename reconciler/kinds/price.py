@@ -193,6 +193,9 @@ def _check_recurring(attrs: Attrs) -> Iterable[Problem]:
 
 
 def _irreversible(name: str, before: Value, after: Value) -> str:
+    if name.startswith("currency_options[") and isinstance(after, Mapping):
+        was = before.get("tax_behavior") if isinstance(before, Mapping) else None
+        return _irreversible("tax_behavior", was, after.get("tax_behavior", "unspecified"))
     if name == "tax_behavior" and before in (None, "unspecified") and after != "unspecified":
         return f"tax_behavior cannot change any more once it is {after}"
     return ""

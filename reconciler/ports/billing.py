@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +19,10 @@ class Answer:
     replayed: bool
 
 
+def always() -> None:
+    """Let every try pass."""
+
+
 class BillingApi(Protocol):
     """Sends requests, waits for the limits, retries what may be retried, always with the same idempotency key."""
 
@@ -31,7 +35,16 @@ class BillingApi(Protocol):
         ...
 
     def request(
-        self, method: str, path: str, params: Mapping[str, Value], *, idempotency_key: str | None = None
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Value],
+        *,
+        idempotency_key: str | None = None,
+        before_send: Callable[[], None] = always,
     ) -> Answer:
-        """Send one request; raise RemoteRejected, RemoteUnavailable or OutcomeUnknown."""
+        """Send one request; raise RemoteRejected, RemoteUnavailable or OutcomeUnknown.
+
+        `before_send` is called right before each try and may raise: then nothing more is sent.
+        """
         ...

@@ -46,15 +46,14 @@ class Unkept:
 
 def make_account(folder: Path, path: Path) -> dict[str, int]:
     """Apply a project folder to an empty account in this process, let it sell, save it, and count what it holds."""
-    project = Project.load(folder)
     # An hour ago, so that a server on the present time continues from it.
-    account = Account(folder / ".account", world=World(clock=FrozenClock(int(time.time()) - 3600)), project="bench")
-    options = ApplyOptions(pins=account.pins, who="a benchmark", concurrency=1)
-    applied = apply(account.plan(project.specs), account.outside, Unkept(), account.locks, options)
-    if not applied.complete:
-        raise RuntimeError([r.detail for r in applied.results if not r.good][:3])
-    _subscribe(account)
-    world = account.world
+    world = World(clock=FrozenClock(int(time.time()) - 3600))
+    with Project.load(folder) as project, Account(folder / ".account", world=world, project="bench") as account:
+        options = ApplyOptions(pins=account.pins, who="a benchmark", concurrency=1)
+        applied = apply(account.plan(project.specs), account.outside, Unkept(), account.locks, options)
+        if not applied.complete:
+            raise RuntimeError([r.detail for r in applied.results if not r.good][:3])
+        _subscribe(account)
     world.log.clear()
     world.idempotency.recorded.clear()
     save_worlds([world], path)

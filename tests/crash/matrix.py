@@ -55,11 +55,10 @@ class Wreck:
             folder.mkdir()
         else:
             shutil.copytree(self.store, folder)
-        account = Account(folder, world=copy.deepcopy(self.world))
         try:
-            yield account
+            with Account(folder, world=copy.deepcopy(self.world)) as account:
+                yield account
         finally:
-            account.database.close()
             shutil.rmtree(folder)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.journal import Event, Record, Run
 from reconciler.core.values import Value
 from reconciler.errors import OutcomeUnknown
-from reconciler.ports.billing import Answer, BillingApi
+from reconciler.ports.billing import Answer, BillingApi, always
 from reconciler.ports.ledger import Ledger
 from tests.account import Account
 
@@ -68,14 +68,20 @@ class MortalApi:
         return self._inner.livemode
 
     def request(
-        self, method: str, path: str, params: Mapping[str, Value], *, idempotency_key: str | None = None
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, Value],
+        *,
+        idempotency_key: str | None = None,
+        before_send: Callable[[], None] = always,
     ) -> Answer:
         self._death.live()
         if method == "get":
             return self._inner.request(method, path, params)
         if self._death.strikes(Moment.UNSENT):
             self._death.die()
-        answer = self._inner.request(method, path, params, idempotency_key=idempotency_key)
+        answer = self._inner.request(method, path, params, idempotency_key=idempotency_key, before_send=before_send)
         if self._death.strikes(Moment.COMMITTED):
             self._death.die()
         if self._death.strikes(Moment.DROPPED):

@@ -53,11 +53,8 @@ class Scenario:
     def opened(self, folder: Path) -> Iterator[Account]:
         """Open a copy of the world with a copy of the store."""
         shutil.copytree(self.store, folder)
-        account = Account(folder, world=copy.deepcopy(self.world))
-        try:
+        with Account(folder, world=copy.deepcopy(self.world)) as account:
             yield account
-        finally:
-            account.database.close()
 
     def replan(self, account: Account) -> Plan:
         """Plan the specs anew."""
@@ -68,21 +65,20 @@ def make_scenario(folder: Path, world: World | None = None) -> Scenario:
     """Bring an account to the state before, by the product itself, then by hands other than its own."""
     folder.mkdir()
     world = world or new_world()
-    account = Account(folder, world=world)
-    account.converge(BEFORE)
-    hand = api_of(world)
-    product = hand.request("post", "/v1/products", {"id": "prod_hand", "name": "By hand"}, idempotency_key="hand-1")
-    rate = {"display_name": "By hand", "percentage": 7, "inclusive": True}
-    rate_id = hand.request("post", "/v1/tax_rates", rate, idempotency_key="hand-2").body["id"]
-    price = next(p["id"] for p in account.live("price") if p["lookup_key"] == "acme-t")
-    hand.request("post", "/v1/products/acme-team", {"default_price": price}, idempotency_key="hand-3")
-    meters = {m["event_name"]: m["id"] for m in account.live("billing.meter")}
-    hand.request("post", f"/v1/billing/meters/{meters['idle']}/deactivate", {}, idempotency_key="hand-4")
-    adopted = {"product": product.body["id"], "tax_rate": rate_id, "meter": meters["idle"]}
-    specs = _after(adopted)
-    # Longer than Stripe keeps an idempotency key.
-    plan = account.plan(specs, GUARDS, expires_in=7 * 86400)
-    account.database.close()
+    with Account(folder, world=world) as account:
+        account.converge(BEFORE)
+        hand = api_of(world)
+        product = hand.request("post", "/v1/products", {"id": "prod_hand", "name": "By hand"}, idempotency_key="hand-1")
+        rate = {"display_name": "By hand", "percentage": 7, "inclusive": True}
+        rate_id = hand.request("post", "/v1/tax_rates", rate, idempotency_key="hand-2").body["id"]
+        price = next(p["id"] for p in account.live("price") if p["lookup_key"] == "acme-t")
+        hand.request("post", "/v1/products/acme-team", {"default_price": price}, idempotency_key="hand-3")
+        meters = {m["event_name"]: m["id"] for m in account.live("billing.meter")}
+        hand.request("post", f"/v1/billing/meters/{meters['idle']}/deactivate", {}, idempotency_key="hand-4")
+        adopted = {"product": product.body["id"], "tax_rate": rate_id, "meter": meters["idle"]}
+        specs = _after(adopted)
+        # Longer than Stripe keeps an idempotency key.
+        plan = account.plan(specs, GUARDS, expires_in=7 * 86400)
     return Scenario(world=world, store=folder, specs=specs, plan=plan)
 
 

@@ -125,8 +125,7 @@ def test_killed_process_is_gone_on_with(
     else:
         assert (nth, phase) == (STEPS, "answered")
     world.hooks.clear()
-    account = Account(stores[1] if resume is Resume.EMPTY_STORE else stores[0], world=world)
-    try:
+    with Account(stores[1] if resume is Resume.EMPTY_STORE else stores[0], world=world) as account:
         plan = scenario.replan(account) if resume is Resume.ANEW else scenario.plan
         # The dead process held the lock: it is known to be gone, so nobody waits for its lease to run out.
         assert complete(account.apply(plan, concurrency=4, wait_seconds=5))
@@ -135,8 +134,6 @@ def test_killed_process_is_gone_on_with(
         assert_single_markers(world)
         assert not fold(account.ledger.records(plan.digest)).in_doubt
         assert scenario.replan(account).empty
-    finally:
-        account.database.close()
 
 
 def test_worker_in_peace_applies_the_whole_plan(real_time: tuple[Scenario, Undisturbed], tmp_path: Path) -> None:

@@ -46,17 +46,12 @@ OTHER: dict[str, dict[str, Any]] = {
 def runners(folder: Path) -> Iterator[tuple[Account, Account]]:
     """Give two machines with a store each, before one account."""
     world = new_world()
-    accounts = []
     for name in ("one", "other"):
         (folder / name).mkdir()
-        account = Account(folder / name, world=world)
-        lease_in_real_time(account)
-        accounts.append(account)
-    try:
-        yield accounts[0], accounts[1]
-    finally:
-        for account in accounts:
-            account.database.close()
+    with Account(folder / "one", world=world) as one, Account(folder / "other", world=world) as other:
+        lease_in_real_time(one)
+        lease_in_real_time(other)
+        yield one, other
 
 
 def outcomes(applied: Applied) -> dict[str, Outcome]:

@@ -29,9 +29,8 @@ BODIES: dict[str, dict[str, Any]] = {
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     (tmp_path / "old").mkdir()
-    account = Account(tmp_path / "old")
-    yield account
-    account.database.close()
+    with Account(tmp_path / "old") as account:
+        yield account
 
 
 def by_hand(account: Account, method: str, path: str, params: Mapping[str, Any]) -> None:
@@ -53,9 +52,8 @@ def undo_by_hand(account: Account) -> None:
 
 
 def fresh_store(account: Account, tmp_path: Path) -> None:
-    account.database.close()
     (tmp_path / "empty").mkdir()
-    account.open_store(tmp_path / "empty")
+    account.change_store(tmp_path / "empty")
 
 
 def everything(account: Account) -> dict[str, list[dict[str, Any]]]:

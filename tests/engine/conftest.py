@@ -12,6 +12,5 @@ from tests.account import Account
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
-    account = Account(tmp_path)
-    yield account
-    account.database.close()
+    with Account(tmp_path) as account:
+        yield account

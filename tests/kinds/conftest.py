@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.account import Account
 
 
 @pytest.fixture
-def account(tmp_path: Path) -> Account:
+def account(tmp_path: Path) -> Iterator[Account]:
     """An empty account of the project acme."""
-    return Account(tmp_path)
+    with Account(tmp_path) as account:
+        yield account

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ each_row = pytest.mark.parametrize("row", ROWS, ids=str)
 
 
 @pytest.fixture
-def account(tmp_path: Path) -> Account:
+def account(tmp_path: Path) -> Iterator[Account]:
     """An account with two customers."""
-    account = Account(tmp_path)
-    load_seed(account.world, {"customers": [{"id": "cus_1"}, {"id": "cus_2"}]})
-    return account
+    with Account(tmp_path) as account:
+        load_seed(account.world, {"customers": [{"id": "cus_1"}, {"id": "cus_2"}]})
+        yield account
 
 
 def bodies(row: Row, body: Body) -> dict[str, Body]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -88,10 +89,11 @@ def test_an_object_whose_marker_names_no_address_can_be_adopted(account: Account
 
 
 @pytest.fixture
-def neighbour(account: Account, tmp_path: Path) -> Account:
+def neighbour(account: Account, tmp_path: Path) -> Iterator[Account]:
     """Another project in the same account."""
     (tmp_path / "other").mkdir()
-    return Account(tmp_path / "other", world=account.world, project="zeta")
+    with Account(tmp_path / "other", world=account.world, project="zeta") as neighbour:
+        yield neighbour
 
 
 def test_another_projects_object_is_refused_without_takeover(account: Account, neighbour: Account) -> None:

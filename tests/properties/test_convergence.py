@@ -52,9 +52,8 @@ class Machine:
     def _apply(self, bodies: Bodies, plan: Plan | None, *, trouble: bool) -> Plan:
         if self._random.random() < 0.3:
             self.store = self._new_store()
-        account = Account(self.store, world=self.world)
-        lease_in_real_time(account)
-        try:
+        with Account(self.store, world=self.world) as account:
+            lease_in_real_time(account)
             if plan is None or not trouble or self._random.random() < 0.3:
                 plan = account.plan(bodies, GUARDS)
                 assert plan.applicable, (plan.refusals, [c.refused for c in plan.changes])
@@ -63,9 +62,7 @@ class Machine:
             concurrency = self._random.choice([1, 1, 4])
             with suppress(Killed):
                 account.apply(plan, concurrency=concurrency)
-        finally:
-            self.world.faults.registered.clear()
-            account.database.close()
+        self.world.faults.registered.clear()
         return plan
 
     def _strike(self, account: Account, steps: int) -> None:
@@ -77,9 +74,10 @@ class Machine:
             self.world.add_fault(Fault(self._random.choice(KINDS), method="POST", nth=nth, times=times))
 
     def _assert_arrived(self, bodies: Bodies, before: World) -> None:
-        peace = Account(self._new_store(), world=copy.deepcopy(before))
-        account = Account(self.store, world=self.world)
-        try:
+        with (
+            Account(self._new_store(), world=copy.deepcopy(before)) as peace,
+            Account(self.store, world=self.world) as account,
+        ):
             first = peace.plan(bodies, GUARDS)
             assert peace.apply(first).complete
             assert account.plan(bodies, GUARDS).empty
@@ -87,9 +85,6 @@ class Machine:
             done, told = effects(self.world, before), effects(peace.world, before)
             assert made_and_deleted(done) == made_and_deleted(told)
             assert_single_markers(self.world)
-        finally:
-            peace.database.close()
-            account.database.close()
 
 
 @pytest.mark.parametrize("seed", range(24))
