@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deepdiff import DeepDiff
-
 from reconciler.core.values import Value
 
 
@@ -17,6 +15,9 @@ def differing_parts(name: str, before: Value, after: Value) -> Iterator[tuple[st
         if before != after:
             yield name, before, after
         return
+    # Only now: it takes a tenth of a second to load, and is needed where something went another way than planned.
+    from deepdiff import DeepDiff
+
     for kind, parts in DeepDiff(before, after, view="tree").items():
         for part in parts:
             path = "".join(f"[{step}]" for step in part.path(output_format="list"))
