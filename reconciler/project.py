@@ -32,7 +32,6 @@ from reconciler.engine.refresh import refresh
 from reconciler.engine.target import Pins, check_plan, check_target
 from reconciler.errors import BillplanError, PlanRefused
 from reconciler.kinds import BY_NAME, KINDS
-from reconciler.ports.lock import Holder
 from reconciler.ports.progress import Progress
 from reconciler.specfiles.project_file import FILE_NAME, KeySource, ProjectFile, find_project, load_project
 from reconciler.specfiles.project_specs import gather_specs
@@ -232,10 +231,6 @@ class Project:
     def scope(self) -> Scope:
         """Where this project acts, as Stripe says of the key."""
         return check_target(self.api, self.pins, self._clock).scope
-
-    def unlock(self) -> Holder | None:
-        """Break the lock of this project, whoever holds it; return who held it."""
-        return self.locks.release(str(self.scope))
 
     @cached_property
     def api(self) -> StripeApi:

@@ -9,7 +9,7 @@ import click
 
 from reconciler.core.suggest import suggestion
 from reconciler.errors import BillplanError
-from reconciler.specfiles.json_schema import render_files, schemas
+from reconciler.specfiles.json_schema import schemas, write_schemas
 
 
 @click.command("schema", short_help="Print or write the JSON Schemas of the spec language.")
@@ -26,12 +26,9 @@ def schema_command(name: str | None, out: Path | None, form: str) -> None:
     known = {file.removesuffix(".schema.json"): schema for file, schema in schemas().items()}
     if out is not None:
         try:
-            out.mkdir(parents=True, exist_ok=True)
-            for file, text in render_files().items():
-                (out / file).write_text(text, encoding="utf-8", newline="\n")
+            files = [str(path) for path in write_schemas(out)]
         except OSError as error:
             raise BillplanError(f"cannot write to {out}: {error.strerror}", hint="choose another folder") from None
-        files = sorted(str(out / file) for file in render_files())
         click.echo(json.dumps({"written": files}) if form == "json" else f"{len(files)} files written to {out}")
     elif name is None:
         click.echo(json.dumps(sorted(known)) if form == "json" else "\n".join(sorted(known)))

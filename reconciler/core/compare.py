@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from reconciler.core.address import Address
 from reconciler.core.attrs import leaf, root
@@ -32,20 +33,16 @@ class Difference:
 
 def linked(kind: Kind, attrs: Attrs, link: Link) -> dict[str, Value]:
     """Write the ids of declared resources as references, so that specs and live objects compare by address."""
-    out, referring = dict(attrs), _referring(kind)
+    out, referring = dict(attrs), _referring(kind.body)
     for name, value in attrs.items():
         if name in referring or ("[" in name and root(name) in referring):
             out[name] = _relink(leaf(kind.body, name).type, value, link)
     return out
 
 
-_REFERRING: dict[str, frozenset[str]] = {}
-
-
-def _referring(kind: Kind) -> frozenset[str]:
-    if kind.name not in _REFERRING:
-        _REFERRING[kind.name] = frozenset(f.name for f in kind.body.fields if holds_references(f.type))
-    return _REFERRING[kind.name]
+@cache
+def _referring(body: Struct) -> frozenset[str]:
+    return frozenset(f.name for f in body.fields if holds_references(f.type))
 
 
 def _relink(kind: FieldType, value: Value, link: Link) -> Value:
@@ -171,7 +168,7 @@ def drifted(desired: Desired, observed: Observed, kind: Kind, links: Sequence[Li
 
 
 def _spellings(kind: Kind, name: str, value: Value, links: Sequence[Link]) -> list[Value]:
-    if root(name) not in _referring(kind):
+    if root(name) not in _referring(kind.body):
         return [value]
     return [*(_relink(leaf(kind.body, name).type, value, link) for link in links), value]
 

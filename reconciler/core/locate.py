@@ -19,7 +19,6 @@ class PlanRequest:
     moved: tuple[Moved, ...] = ()
     removed: tuple[Removed, ...] = ()
     takeover: frozenset[str] = frozenset()
-    select: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

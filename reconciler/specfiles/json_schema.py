@@ -34,11 +34,13 @@ def schemas() -> dict[str, Schema]:
     }
 
 
-def write_schemas(folder: Path) -> None:
-    """Write the schemas and the reference page."""
+def write_schemas(folder: Path) -> list[Path]:
+    """Write the schemas and the reference page; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in render_files().items():
-        (folder / name).write_text(text, encoding="utf-8")
+    files = {folder / name: text for name, text in render_files().items()}
+    for path, text in files.items():
+        path.write_text(text, encoding="utf-8", newline="\n")
+    return sorted(files)
 
 
 def render_files() -> dict[str, str]:

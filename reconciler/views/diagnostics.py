@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from reconciler.core.diagnostics import Diagnostic, Severity, in_order
-from reconciler.core.plan_json import diagnostic_document
 from reconciler.views.notation import Notation
 from reconciler.views.outline import counted
 from reconciler.views.page import Page, Part
-from reconciler.views.redact import redact_value
 
 # A finding is one line, however long: editors and CI read places from line starts, and wrap by themselves.
 UNWRAPPED = 1_000_000
@@ -46,14 +43,3 @@ def tally(diagnostics: Sequence[Diagnostic]) -> str:
     """Count errors and warnings: `2 errors, 1 warning`."""
     counts = [(s, sum(1 for d in diagnostics if d.severity is s)) for s in Severity]
     return ", ".join(counted(n, s.value) for s, n in counts if n) or "no errors"
-
-
-def diagnostics_json(diagnostics: Sequence[Diagnostic], *, emails: bool = False) -> str:
-    """Write all findings as one JSON document."""
-    found = in_order(list(diagnostics))
-    document = {
-        "errors": sum(1 for d in found if d.severity is Severity.ERROR),
-        "warnings": sum(1 for d in found if d.severity is Severity.WARNING),
-        "diagnostics": [diagnostic_document(d) for d in found],
-    }
-    return json.dumps(redact_value(document, emails=emails), indent=2) + "\n"

@@ -11,13 +11,9 @@ from reconciler.core.plan_json import Kinds, document_members
 from reconciler.views.redact import may_hide, redact_value
 
 
-def render_json(plan: Plan, kinds: Kinds, *, emails: bool = False) -> str:
-    """Write a plan as one JSON document. E-mail addresses are redacted unless asked for."""
-    return "".join(json_chunks(plan, kinds, emails=emails))
-
-
 def json_chunks(plan: Plan, kinds: Kinds, *, emails: bool = False) -> Iterator[str]:
-    """Write the same document piece by piece, a change or step on each line: a large plan is never held as text."""
+    """Write a plan as one JSON document, piece by piece, a change or step on each line: a large one is never held as
+    text. E-mail addresses are redacted unless asked for."""
     separator = "{"
     for name, value in document_members(plan, kinds):
         yield f"{separator}\n  {json.dumps(name)}: "

@@ -13,12 +13,16 @@ from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import Plan
-from reconciler.core.plan_json import plan_document
+from reconciler.core.plan_json import Kinds, plan_document
 from reconciler.core.values import Ref
 from reconciler.kinds import BY_NAME
-from reconciler.views.document import json_chunks, render_json
+from reconciler.views.document import json_chunks
 from reconciler.views.redact import redact_value
 from tests.views import samples
+
+
+def render_json(plan: Plan, kinds: Kinds, *, emails: bool = False) -> str:
+    return "".join(json_chunks(plan, kinds, emails=emails))
 
 
 def document(plan: Plan) -> Any:
