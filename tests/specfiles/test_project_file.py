@@ -356,7 +356,10 @@ def test_wrong_variables(workspace: Workspace) -> None:
 @given(st.binary(max_size=60), st.text(alphabet="ab:{}[]-\n 1&*'", max_size=60))
 @settings(max_examples=150, deadline=None)
 def test_any_file_is_a_project_or_diagnostics(tmp_path_factory: pytest.TempPathFactory, raw: bytes, text: str) -> None:
-    path = tmp_path_factory.getbasetemp() / "billplan.yaml"
+    # In a folder of its own: a project file above the folders of other tests would be found by them.
+    folder = tmp_path_factory.getbasetemp() / "any_project"
+    folder.mkdir(exist_ok=True)
+    path = folder / "billplan.yaml"
     for written in (raw, text.encode(), MINIMAL.encode() + raw, f"{MINIMAL}guards: {text}\n".encode()):
         path.write_bytes(written)
         with suppress(SpecError):
