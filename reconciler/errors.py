@@ -9,6 +9,7 @@ BillplanError                 1   what failed, where, what to do next
 |-- LockHeld                  5   another apply holds the lock
 |-- LockLost                  5   the lock was lost while applying; nothing more was sent
 |-- PartialApply              5   some steps failed, are in doubt, or were stale
+|-- PartialSync               5   some types could not be mirrored; the same command again continues
 `-- RemoteError               1   request_id, status, code, param; from adapters only
     |-- RemoteRejected            4xx: never retried
     |-- RemoteUnavailable         429, 5xx or lock after all retries, or never sent
@@ -82,6 +83,12 @@ class LockLost(BillplanError):
 
 class PartialApply(BillplanError):
     """The apply ended before every step was done."""
+
+    exit_code = 5
+
+
+class PartialSync(BillplanError):
+    """The mirror lacks some types; the others are up to date."""
 
     exit_code = 5
 

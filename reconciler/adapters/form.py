@@ -1,9 +1,10 @@
-"""Request parameters as the SDK's form encoder takes them without changing what they say."""
+"""Request parameters as the SDK's form encoder takes them without changing what they say, and as a query."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from reconciler.core.values import Value, decimal_text
 
@@ -36,6 +37,25 @@ def form_params(params: Mapping[str, Value]) -> dict[str, Value]:
     if taken:
         raise ValueError(f"parameters that cannot be sent by this name: {', '.join(taken)}")
     return {name: _form_value(name, value) for name, value in params.items()}
+
+
+def form_query(params: Mapping[str, Value]) -> str:
+    """Write what `form_params` returned as a query, in its order: a[b]=c, and a[0]=c for lists."""
+    # The brackets stay as they are, as the SDK has them.
+    return urlencode([pair for name, value in params.items() for pair in _pairs(name, value)], safe="[]")
+
+
+def _pairs(name: str, value: Value) -> Iterator[tuple[str, str]]:
+    match value:
+        case Mapping():
+            children = list(value.items())
+        case list():
+            children = list(enumerate(value))
+        case _:
+            yield name, value
+            return
+    for key, child in children:
+        yield from _pairs(f"{name}[{key}]", child)
 
 
 def _form_value(name: str, value: Value) -> Value:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from email.utils import mktime_tz, parsedate_tz
 
+import msgspec
 import stripe
 
 from reconciler.core.values import Value
 from reconciler.ports.billing import Answer
+
+# No NaN, nothing after the end, UTF-8 only, of two equal names the last one: as json.loads, in less than half the time.
+# Stricter in one thing: half a surrogate pair is refused, which no store could be given.
+_JSON: msgspec.json.Decoder[Value] = msgspec.json.Decoder(float_hook=Decimal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +75,7 @@ class Reply:
 
 def reply_of(answered: stripe.StripeResponse) -> Reply:
     """Read a success of the SDK."""
-    return _reply(answered.code, answered.headers, answered.body)
+    return reply_of_wire(answered.code, answered.headers, answered.body)
 
 
 def reply_of_error(error: stripe.StripeError) -> Reply:
@@ -80,24 +84,22 @@ def reply_of_error(error: stripe.StripeError) -> Reply:
     if not headers and isinstance(error.json_body, Mapping) and isinstance(error, stripe.APIError):
         # For a body that is not JSON, stripe 16 puts the headers where the parsed body belongs.
         headers = error.json_body
-    return _reply(error.http_status or 0, headers if isinstance(headers, Mapping) else {}, error.http_body or "")
+    return reply_of_wire(error.http_status or 0, headers if isinstance(headers, Mapping) else {}, error.http_body or "")
 
 
-def _reply(status: int, headers: Mapping[str, str], text: str) -> Reply:
+def reply_of_wire(status: int, headers: Mapping[str, str], content: bytes | str) -> Reply:
+    """Read an answer that nothing has interpreted yet."""
     named = {str(name).lower(): str(value) for name, value in headers.items()}
-    return Reply(status=status, headers=named, body=_hash(text))
+    return Reply(status=status, headers=named, body=_hash(content))
 
 
-def _hash(text: str) -> Mapping[str, Value] | None:
+def _hash(content: bytes | str) -> Mapping[str, Value] | None:
     try:
-        body = json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
-    except ValueError:
+        body = _JSON.decode(content)
+    except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
+        # Beside what is no JSON: bytes that are no UTF-8, a number past what a Decimal holds, a hash without a bottom.
         return None
     return body if isinstance(body, dict) else None
-
-
-def _no_constant(name: str) -> Value:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _epoch(text: str) -> int | None:

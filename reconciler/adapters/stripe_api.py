@@ -18,6 +18,8 @@ from reconciler.adapters.limiter import Limiter
 from reconciler.adapters.reply import Reply, reply_of, reply_of_error
 from reconciler.adapters.retry import Jitter, RetryPolicy
 from reconciler.adapters.setback import Operation, Setback, final_error, lost, refused
+from reconciler.adapters.stripe_get import StripeGet
+from reconciler.adapters.whole_body import WholeBodySession
 from reconciler.core.values import Secret, Value
 from reconciler.errors import WrongTarget
 from reconciler.ports.billing import Answer, always
@@ -61,7 +63,8 @@ class StripeApi:
         # The SDK would write ~/.config/stripe/telemetry_id, and has no switch for one client.
         stripe.enable_telemetry = False
         timeout = (settings.connect_seconds, settings.read_seconds)
-        self._http = http_client or stripe.RequestsClient(timeout=timeout)
+        session: Any = WholeBodySession()
+        self._http = http_client or stripe.RequestsClient(timeout=timeout, session=session)
         client = stripe.StripeClient(
             key.text,
             base_addresses={"api": settings.api_base.rstrip("/")},
@@ -70,6 +73,7 @@ class StripeApi:
             stripe_version=stripe.api_version,
         )
         self._send: Callable[..., Any] = client.raw_request
+        self._get = StripeGet(key, api_base=settings.api_base, http_client=self._http)
 
     @property
     def api_version(self) -> str:
@@ -153,6 +157,8 @@ class StripeApi:
 
     def _exchange(self, operation: Operation, sent: Mapping[str, Value]) -> Reply | Setback:
         try:
+            if operation.method == "get":
+                return self._get.send(operation.path, sent)
             answered: stripe.StripeResponse = self._send(operation.method, operation.path, **sent)
         except stripe.APIConnectionError as error:
             return lost(operation, connection_failure(error))

@@ -2,22 +2,78 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
+from reconciler.cli.options import Command
 from reconciler.emulator.clock import SystemClock
+from reconciler.emulator.history import grow
 from reconciler.emulator.seed import SeedError, load_seed
 from reconciler.emulator.server import Server, serve
 from reconciler.emulator.world import World
 from reconciler.errors import BillplanError
 
+MAX_SIZE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """What account the emulator starts with: that of a file, one grown to a size, or an empty one."""
+
+    file: Path | None
+    size: int | None
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.file is not None and self.size is not None:
+            raise click.UsageError("--seed and --seed-size both say what account to begin with: give one of them")
+
+    @property
+    def given(self) -> bool:
+        return self.file is not None or self.size is not None
+
+    def fill(self, world: World) -> None:
+        if self.file is not None:
+            _plant(world, self.file)
+        elif self.size is not None:
+            grow(world, self.size, self.number)
+            counts = ", ".join(f"{len(table)} {name}" for name, table in world.tables.items() if len(table))
+            click.echo(f"grown from --seed-size {self.size} --seed-number {self.number}: {counts}", err=True)
+
+
+def _beginning_options(command: Command) -> Command:
+    """Add --seed, --seed-size and --seed-number; hand the command a Beginning."""
+
+    @functools.wraps(command)
+    def called(seed: Path | None, seed_size: int | None, seed_number: int, **rest: Any) -> Any:
+        return command(beginning=Beginning(file=seed, size=seed_size, number=seed_number), **rest)
+
+    options = (
+        click.option("--seed", type=click.Path(path_type=Path, dir_okay=False), help="The initial account, as JSON."),
+        click.option(
+            "--seed-size",
+            type=click.IntRange(0, MAX_SIZE),
+            metavar="N",
+            help="Or: grow an account of N customers with three years of history.",
+        ),
+        click.option(
+            "--seed-number", type=int, default=0, metavar="S", help="Which of the accounts of that size; default: 0."
+        ),
+    )
+    for option in reversed(options):
+        called = option(called)
+    return called
+
 
 @click.command("emulator", short_help="Run an emulated Stripe on this machine until Ctrl-C.")
 @click.option("--port", type=click.IntRange(0, 65535), default=12111, show_default=True, help="0 picks a free one.")
-@click.option("--seed", type=click.Path(path_type=Path, dir_okay=False), help="The initial account, as JSON.")
+@_beginning_options
 @click.option("--state", type=click.Path(path_type=Path, dir_okay=False), help="Keep the account in this file.")
 @click.option(
     "--rate-limit",
@@ -27,18 +83,19 @@ from reconciler.errors import BillplanError
     help="Enforce Stripe's documented limits.",
 )
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to tell the address.")
-def emulator_command(port: int, seed: Path | None, state: Path | None, rate_limit: str, form: str) -> None:
+def emulator_command(port: int, beginning: Beginning, state: Path | None, rate_limit: str, form: str) -> None:
     """Run an emulated Stripe on this machine until Ctrl-C. Unknown parameters are refused, what it lacks answers 501.
 
     \b
     Example:  billplan emulator --port 12111 --rate-limit test
+              billplan emulator --seed-size 2000
               export STRIPE_API_BASE=http://127.0.0.1:12111 STRIPE_API_KEY=sk_test_emulator
     """
     world = World(clock=SystemClock())
-    if seed is not None and state is not None and state.exists():
+    if beginning.given and state is not None and state.exists():
         click.echo(f"{state} holds an account already: the seed is not used", err=True)
-    elif seed is not None:
-        _plant(world, seed)
+    else:
+        beginning.fill(world)
     with _served(world, port, state) as server:
         for one in server.worlds:
             one.limit(rate_limit)

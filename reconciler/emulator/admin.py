@@ -1,19 +1,30 @@
-"""The emulator's own routes under `/_emulator/`: its log, faults and clock. Loopback only, so without a key."""
+"""The emulator's own routes under `/_emulator/`: log, faults, clock, happenings. Loopback only, so without a key.
+
+GET  /_emulator/health      is it there, and for which accounts
+GET  /_emulator/log         the requests so far
+POST /_emulator/faults      script trouble: one fault or a list of them
+POST /_emulator/clock       {"advance": seconds}
+POST /_emulator/happenings  {"count": 100, "seed": 7}: so many random happenings of business life, told by name
+"""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
+from random import Random
 from typing import Any
 from urllib.parse import parse_qs
 
 from reconciler.emulator.faults import parse_fault
+from reconciler.emulator.history import happen
 from reconciler.emulator.key import key_text
 from reconciler.emulator.message import Request, Response
 from reconciler.emulator.wire import dump_json
 from reconciler.emulator.world import World
 
 PREFIX = "/_emulator/"
+MAX_HAPPENINGS = 100_000
 
 
 class AdminError(ValueError):
@@ -52,7 +63,20 @@ def _answer(worlds: Sequence[World], request: Request) -> dict[str, Any] | None:
             for clock in {id(world.clock): world.clock for world in worlds}.values():
                 clock.advance(seconds)
             return {"now": worlds[0].now()}
+        case "POST", "happenings":
+            return {"happenings": _happenings(_world(worlds, request), json.loads(request.text))}
     return None
+
+
+def _happenings(world: World, document: Any) -> dict[str, int]:
+    """Let a number of things happen at the world's now; the same seed does the same to the same account."""
+    if not isinstance(document, dict) or document.keys() - {"count", "seed"}:
+        raise AdminError("happenings take a count and a seed")
+    count, seed = document.get("count", 1), document.get("seed", 0)
+    if type(count) is not int or not 0 <= count <= MAX_HAPPENINGS or type(seed) is not int:
+        raise AdminError(f"count is a whole number up to {MAX_HAPPENINGS}, seed a whole number")
+    random = Random(seed)
+    return dict(sorted(Counter(happen(world, random) for _ in range(count)).items()))
 
 
 def _world(worlds: Sequence[World], request: Request) -> World:

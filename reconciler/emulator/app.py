@@ -5,7 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from reconciler.emulator.errors import EmulatorGap, ParameterError, RateLimited, ServerError, StripeError
+from reconciler.emulator.errors import (
+    EmulatorGap,
+    ParameterError,
+    RateLimited,
+    ServerError,
+    StripeError,
+    not_set_up,
+)
 from reconciler.emulator.exchange import Exchange, receive
 from reconciler.emulator.expand import Tree, parse_expand, render
 from reconciler.emulator.faults import ConnectionDropped, FaultKind
@@ -13,17 +20,29 @@ from reconciler.emulator.idempotency import Recorded, fingerprint
 from reconciler.emulator.key import authenticate, authorize
 from reconciler.emulator.limits import rate_limited
 from reconciler.emulator.message import Request, Response
-from reconciler.emulator.route import Answer, Call, Deleted, Page, Route, RouteTable
+from reconciler.emulator.route import Answer, Call, Deleted, Ids, Page, Route, RouteTable
+from reconciler.emulator.rules.credit import TELLING, settle
 from reconciler.emulator.services import (
     account,
+    charge,
     coupon,
+    credit_balance_summary,
+    credit_balance_transaction,
+    credit_grant,
     customer,
     event,
+    feature,
+    invoice,
+    line_item,
     meter,
+    payment_method,
     price,
     product,
+    product_feature,
     promotion_code,
     subscription,
+    subscription_item,
+    subscription_schedule,
     tax_rate,
 )
 from reconciler.emulator.wire import Raw, Record, dump_json, parse_form
@@ -31,7 +50,29 @@ from reconciler.emulator.world import API_VERSION, Cause, World
 
 __all__ = ["API_VERSION", "ROUTES", "ConnectionDropped", "Request", "Response", "handle"]
 
-SERVICES = (account, coupon, customer, event, meter, price, product, promotion_code, subscription, tax_rate)
+SERVICES = (
+    account,
+    charge,
+    coupon,
+    credit_balance_summary,
+    credit_balance_transaction,
+    credit_grant,
+    customer,
+    event,
+    feature,
+    invoice,
+    line_item,
+    meter,
+    payment_method,
+    price,
+    product,
+    product_feature,
+    promotion_code,
+    subscription,
+    subscription_item,
+    subscription_schedule,
+    tax_rate,
+)
 ROUTES = RouteTable(service.ROUTES for service in SERVICES)
 
 FORM = "application/x-www-form-urlencoded"
@@ -88,8 +129,10 @@ def _admit(exchange: Exchange) -> Response:
     _strike_limits(exchange)
     if found is None:
         raise EmulatorGap(f"{method} {path}")
-    route, id = found
+    route, ids = found
     authorize(key, text, route.permission, world.account_id)
+    if route.resource in world.disabled:
+        raise not_set_up(route.resource)
     params = _params(request)
     replayed = _claim(exchange, params)
     if replayed is not None:
@@ -97,7 +140,7 @@ def _admit(exchange: Exchange) -> Response:
         return exchange.respond(replayed.status, replayed.body.encode())
     if FaultKind.SLOW in exchange.faults:
         time.sleep(exchange.faults[FaultKind.SLOW].seconds)
-    return _execute(exchange, route, id, params)
+    return _execute(exchange, route, ids, params)
 
 
 def _strike_limits(exchange: Exchange) -> None:
@@ -137,9 +180,9 @@ def _claim(exchange: Exchange, params: dict[str, Raw]) -> Recorded | None:
         return found
 
 
-def _execute(exchange: Exchange, route: Route, id: str, params: dict[str, Raw]) -> Response:
+def _execute(exchange: Exchange, route: Route, ids: Ids, params: dict[str, Raw]) -> Response:
     world = exchange.world
-    call = Call(route.schema.parse(params, "") or {}, id)
+    call = Call(route.schema.parse(params, "") or {}, ids[0], inner=ids[1])
     tree = parse_expand(call.params.get("expand", ()), route.resource, route.lists)
     with world.lock:
         if FaultKind.ERROR_BEFORE in exchange.faults:
@@ -160,6 +203,9 @@ def _execute(exchange: Exchange, route: Route, id: str, params: dict[str, Raw]) 
 
 def _commit(exchange: Exchange, route: Route, call: Call, tree: Tree) -> bytes:
     stale = exchange.faults.get(FaultKind.STALE_READ)
+    if route.resource in TELLING:
+        # Before the request is the cause of anything: credits expire by themselves.
+        settle(exchange.world)
     world = exchange.world if stale is None else exchange.world.seen_through(stale.snapshot)
     exchange.world.cause = Cause(exchange.id, exchange.key or None)
     try:

@@ -9,25 +9,50 @@ from reconciler.emulator.shapes.registry import SHAPES
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import API_VERSION, World
 
+# For how long Stripe keeps events.
+RETENTION = 30 * 24 * 60 * 60
 
-def add(world: World, record: Record) -> Record:
-    """Store a new record and tell of its creation."""
+
+def remembered(world: World, moment: int) -> bool:
+    """Whether Stripe would still have an event of that moment. Nothing is told, nor kept, of what is older."""
+    return moment >= world.now() - RETENTION
+
+
+def add(world: World, record: Record, verb: str = "created", moment: int | None = None) -> Record:
+    """Store a new record and tell of its creation, at the time it was created or at another `moment`."""
     world.tables[record["object"]].put(record)
-    _emit(world, record, "created", None, record["created"])
+    _emit(world, record, verb, None, record["created"] if moment is None else moment)
     return record
 
 
-def replace(world: World, record: Record, verb: str = "updated") -> Record:
-    """Store a changed record and tell what it was before; an update that changes nothing leaves no trace."""
+def advance(world: World, record: Record, verb: str, moment: int | None = None) -> Record:
+    """Store a record that came to its next stage, and tell of that, now or at a `moment` in the past.
+
+    Unlike an update, a stage is told without what the record was before, and even if the record is the same.
+    """
+    world.tables[record["object"]].put(record)
+    _emit(world, record, verb, None, world.now() if moment is None else moment)
+    return record
+
+
+def replace(world: World, record: Record, verb: str = "updated", moment: int | None = None) -> Record:
+    """Store a changed record and tell what it was before, now or at a `moment` in the past.
+
+    An update that changes nothing leaves no trace.
+    """
     table = world.tables[record["object"]]
     before = table.get(record["id"])
     if before == record:
+        return record
+    told = world.now() if moment is None else moment
+    if not remembered(world, told):
+        table.put(record)
         return record
     # Presented first, since the presentation of the old record may look at the table.
     was = {} if before is None else render(world, before, {})
     table.put(record)
     previous = difference(was, render(world, record, {}))
-    _emit(world, record, verb, previous, world.now())
+    _emit(world, record, verb, previous, told)
     return record
 
 
@@ -52,6 +77,9 @@ def difference(before: Record, after: Record) -> Record:
 
 
 def _emit(world: World, record: Record, verb: str, previous: Record | None, created: int) -> None:
+    stem = SHAPES[record["object"]].event
+    if not stem or not remembered(world, created):
+        return
     content: dict[str, Any] = {"object": render(world, record, {})}
     if previous is not None:
         content["previous_attributes"] = previous
@@ -65,6 +93,6 @@ def _emit(world: World, record: Record, verb: str, previous: Record | None, crea
             "livemode": world.livemode,
             "pending_webhooks": 0,
             "request": {"id": world.cause.request_id, "idempotency_key": world.cause.idempotency_key},
-            "type": f"{SHAPES[record['object']].event}.{verb}",
+            "type": f"{stem}.{verb}",
         }
     )

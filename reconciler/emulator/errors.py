@@ -101,6 +101,15 @@ class ServerError(StripeError):
     type = "api_error"
 
 
+def not_set_up(resource: str) -> ParameterError:
+    """A resource of a product that the account does not have; worded as Stripe does for Issuing."""
+    name = resource.partition(".")[0]
+    return ParameterError(
+        f"Your account is not set up to use {name.replace('_', ' ').title()}. Please visit "
+        f"https://dashboard.stripe.com/{name}/overview to get started."
+    )
+
+
 def unknown_parameter(param: str) -> ParameterError:
     """A parameter that the endpoint does not have."""
     return ParameterError(f"Received unknown parameter: {param}", param, "parameter_unknown")

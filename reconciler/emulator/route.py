@@ -14,6 +14,10 @@ from reconciler.emulator.world import World
 # Stripe has search endpoints beside the ids; the emulator has none, and "search" is not an id.
 RESERVED = frozenset({"search"})
 
+# The id in a path, and the id of what the first one holds inside: `/v1/products/{id}/features/{inner}`.
+Ids = tuple[str, str]
+NO_IDS: Ids = ("", "")
+
 
 @dataclass(frozen=True)
 class Forced:
@@ -29,11 +33,12 @@ NOT_FORCED = Forced()
 
 @dataclass(frozen=True)
 class Call:
-    """The parsed parameters of a request, and the id in its path."""
+    """The parsed parameters of a request, the id in its path, and the id of what it holds inside."""
 
     params: dict[str, Any] = field(default_factory=dict)
     id: str = ""
     forced: Forced = NOT_FORCED
+    inner: str = ""
 
 
 @dataclass(frozen=True)
@@ -77,17 +82,20 @@ class Route:
         """Whether it answers with pages, whose expansions start with `data.`."""
         return "starting_after" in self.schema.fields
 
-    def match(self, method: str, path: str) -> str | None:
-        """The id in the path, empty if it has none; None if this is another endpoint."""
-        if method.lower() != self.method:
+    def match(self, method: str, path: str) -> Ids | None:
+        """The ids in the path, empty where it has none; None if this is another endpoint."""
+        if method.lower() != self.method or not path.startswith(self.path.partition("{")[0]):
             return None
-        before, braces, after = self.path.partition("{id}")
-        if not braces:
-            return "" if path == self.path else None
-        if not path.startswith(before) or not path.endswith(after) or len(path) <= len(before) + len(after):
+        wanted, given = self.path.split("/"), path.split("/")
+        if len(wanted) != len(given):
             return None
-        id = path[len(before) : len(path) - len(after)]
-        return None if "/" in id or id in RESERVED else unquote(id)
+        found = {"{id}": "", "{inner}": ""}
+        for part, text in zip(wanted, given, strict=True):
+            if part in found and text and text not in RESERVED:
+                found[part] = unquote(text)
+            elif part != text:
+                return None
+        return found["{id}"], found["{inner}"]
 
 
 class Routes:
@@ -121,13 +129,13 @@ class RouteTable:
                     raise ValueError(f"{route.endpoint} is already answered by {owner}")
                 self.routes[key] = route
 
-    def find(self, method: str, path: str) -> tuple[Route, str] | None:
-        """The route of a request and the id in its path."""
+    def find(self, method: str, path: str) -> tuple[Route, Ids] | None:
+        """The route of a request and the ids in its path."""
         exact = self.routes.get((method.lower(), path))
-        if exact is not None:
-            return exact, ""
+        if exact is not None and "{" not in path:
+            return exact, NO_IDS
         for route in self.routes.values():
-            id = route.match(method, path)
-            if id:
-                return route, id
+            ids = route.match(method, path)
+            if ids is not None and ids != NO_IDS:
+                return route, ids
         return None

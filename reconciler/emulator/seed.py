@@ -14,7 +14,9 @@ from reconciler.emulator.route import Answer, Call, Forced
 from reconciler.emulator.schema import Hash
 from reconciler.emulator.services import (
     coupon,
+    credit_grant,
     customer,
+    feature,
     meter,
     price,
     product,
@@ -22,10 +24,11 @@ from reconciler.emulator.services import (
     subscription,
     tax_rate,
 )
+from reconciler.emulator.shapes.registry import SHAPES
 from reconciler.emulator.wire import raw_of
 from reconciler.emulator.world import World
 
-ACCOUNT = frozenset({"country", "created", "default_currency", "id"})
+ACCOUNT = frozenset({"country", "created", "default_currency", "disabled", "id"})
 
 
 class SeedError(ValueError):
@@ -54,6 +57,8 @@ TABLES: Mapping[str, Planting] = {
     "customers": Planting(customer.CREATE, customer.create),
     "promotion_codes": Planting(promotion_code.CREATE, promotion_code.create),
     "tax_rates": Planting(tax_rate.CREATE, tax_rate.create),
+    "features": Planting(feature.CREATE, feature.create),
+    "credit_grants": Planting(credit_grant.CREATE, credit_grant.create),
     "subscriptions": Planting(subscription.CREATE, subscription.create, ("status",)),
 }
 
@@ -78,7 +83,7 @@ def load_seed(world: World, document: Mapping[str, Any]) -> None:
         problems += _attempt(place, finish)
     if problems:
         raise SeedError(problems)
-    for name in ("account_id", "country", "created", "default_currency", "keys", "tables", "sequence"):
+    for name in ("account_id", "country", "created", "default_currency", "disabled", "keys", "tables", "sequence"):
         setattr(world, name, getattr(trial, name))
 
 
@@ -100,6 +105,10 @@ def _set_account(world: World, account: Any) -> list[str]:
     world.country = account.get("country", world.country)
     world.created = account.get("created", world.created)
     world.default_currency = account.get("default_currency", world.default_currency)
+    disabled = account.get("disabled", sorted(world.disabled))
+    if not isinstance(disabled, list) or not set(map(str, disabled)) <= set(SHAPES):
+        return [*problems, f"account: disabled must be a list of resources, such as billing.credit_grant: {disabled}"]
+    world.disabled = set(disabled)
     return problems
 
 

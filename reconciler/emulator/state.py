@@ -26,6 +26,7 @@ def dump_world(world: World) -> dict[str, Any]:
             "created": world.created,
             "default_currency": world.default_currency,
             "deleted_customers": sorted(world.deleted_customers),
+            "disabled": sorted(world.disabled),
             "idempotency": {key: asdict(answer) for key, answer in world.idempotency.recorded.items()},
             "keys": {text: _dump_key(key) for text, key in world.keys.items()},
             "limits": world.limits.mode.value,
@@ -44,6 +45,8 @@ def parse_world(document: dict[str, Any], clock: Clock | None = None) -> World:
     world.country, world.default_currency = document["country"], document["default_currency"]
     world.created = document["created"]
     world.deleted_customers = set(document["deleted_customers"])
+    # States that were written before there was such a switch lack it.
+    world.disabled = set(document.get("disabled", ()))
     world.idempotency.recorded = {key: Recorded(**answer) for key, answer in document["idempotency"].items()}
     world.limit(LimitMode(document["limits"]))
     world.log = list(document["log"])

@@ -27,6 +27,14 @@ def _prices_of(subscription: Record) -> Iterable[str]:
     return [line["price"] for line in subscription["items"]]
 
 
+def _items_of(subscription: Record) -> Iterable[str]:
+    return [line["id"] for line in subscription["items"]]
+
+
+def _expiring(grant: Record) -> Iterable[bool]:
+    return (grant["expires_at"] is not None and not grant["ended"],)
+
+
 LOOKUPS: dict[str, dict[str, Lookup]] = {
     "product": {"active": _field("active")},
     "price": {"active": _field("active"), "product": _field("product"), "lookup_key": _field("lookup_key")},
@@ -39,13 +47,26 @@ LOOKUPS: dict[str, dict[str, Lookup]] = {
     "tax_rate": {"active": _field("active")},
     "billing.meter": {"status": _field("status"), "event_name": _field("event_name")},
     "customer": {"email": _field("email")},
-    "subscription": {"customer": _field("customer"), "status": _field("status"), "price": _prices_of},
+    "subscription": {
+        "customer": _field("customer"),
+        "item": _items_of,
+        "price": _prices_of,
+        "status": _field("status"),
+    },
+    "subscription_schedule": {"customer": _field("customer")},
+    "invoice": {"customer": _field("customer"), "status": _field("status"), "subscription": _field("subscription")},
+    "charge": {"customer": _field("customer")},
+    "payment_method": {"customer": _field("customer")},
+    "entitlements.feature": {"active": _field("active"), "lookup_key": _field("lookup_key")},
+    "product_feature": {"entitlement_feature": _field("entitlement_feature"), "product": _field("product")},
+    "billing.credit_grant": {"customer": _field("customer"), "expiring": _expiring},
+    "billing.credit_balance_transaction": {"credit_grant": _field("credit_grant"), "customer": _field("customer")},
     "event": {"type": _field("type")},
 }
 
 
 # What a copy of a world has of its own.
-COPIED = ("clock", "keys", "tables", "deleted_customers", "sequence", "idempotency", "limits", "faults")
+COPIED = ("clock", "keys", "tables", "deleted_customers", "disabled", "sequence", "idempotency", "limits", "faults")
 
 
 @dataclass(frozen=True)
@@ -78,6 +99,8 @@ class World:
         self.created = self.now()
         self.tables = {name: Table(lookups) for name, lookups in LOOKUPS.items()}
         self.deleted_customers: set[str] = set()
+        # The resources that the account is not set up to use: every request for one is refused.
+        self.disabled: set[str] = set()
         self.sequence: dict[str, int] = {}
         self.idempotency = IdempotencyRecords()
         self.limits = Limits()

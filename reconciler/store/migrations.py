@@ -8,13 +8,15 @@ from sqlalchemy import Connection, delete, func, insert, inspect, select
 from sqlalchemy.schema import CreateSchema
 
 from reconciler.errors import StoreError
+from reconciler.store.mirror_tables import make_mirror_tables
 from reconciler.store.tables import SCHEMA, SCHEMA_VERSION
 from reconciler.store.version_1 import create_version_1
 
 Migration = Callable[[Connection], None]
 
-# The first function makes version 1 out of nothing. Append only: what has been released never changes.
-MIGRATIONS: tuple[Migration, ...] = (create_version_1,)
+# The first function makes version 1 out of nothing. Append only: what has been released never changes. Only the
+# mirror's tables are made anew by each version that changes them, since all they hold can be listed again.
+MIGRATIONS: tuple[Migration, ...] = (create_version_1, make_mirror_tables)
 
 # Any fixed number that no other program is likely to take; it serialises first opens on PostgreSQL.
 _MIGRATION_LOCK = 0x62696C6C706C616E

@@ -27,12 +27,12 @@ SCHEMA_VERSION = Table(
 )
 
 # SQLite numbers rows by itself only where the key's type is spelled INTEGER.
-_ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
+ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
 
 RUNS = Table(
     "runs",
     METADATA,
-    Column("id", _ROW_ID, Identity(), primary_key=True),
+    Column("id", ROW_ID, Identity(), primary_key=True),
     Column("account", Text, nullable=False),
     Column("livemode", Boolean, nullable=False),
     Column("project", Text, nullable=False),
@@ -48,8 +48,8 @@ RUNS = Table(
 RECORDS = Table(
     "records",
     METADATA,
-    Column("id", _ROW_ID, Identity(), primary_key=True),
-    Column("run_id", _ROW_ID, ForeignKey(RUNS.c.id), nullable=False),
+    Column("id", ROW_ID, Identity(), primary_key=True),
+    Column("run_id", ROW_ID, ForeignKey(RUNS.c.id), nullable=False),
     Column("step_id", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("event", Text, nullable=False),

@@ -70,12 +70,13 @@ class SimulatedClock:
 class StrictServer:
     """A bucket of one second's worth for the account and one for each endpoint, refilled all the time.
 
-    A request takes some of the simulated time to arrive and to be answered.
+    A request takes some of the simulated time to arrive and to be answered; `answering` is the least and the most.
     """
 
     clock: SimulatedClock
     account_rps: float
     endpoint_rps: float
+    answering: tuple[float, float] = (0.02, 0.15)
     arrivals: list[tuple[float, str, int]] = field(default_factory=list)
     dice: random.Random = field(default_factory=lambda: random.Random(7))
     _tokens: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -87,7 +88,7 @@ class StrictServer:
         if not reason and not self._take(endpoint, self.endpoint_rps):
             reason = "endpoint-rate"
         self.arrivals.append((self.clock.monotonic(), endpoint, 429 if reason else 200))
-        self.clock.sleep(self.dice.uniform(0.02, 0.15))
+        self.clock.sleep(self.dice.uniform(*self.answering))
         return (429, reason) if reason else (200, "")
 
     def served(self, since: float, until: float) -> int:

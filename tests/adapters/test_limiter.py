@@ -46,6 +46,15 @@ def test_live_account_is_used_through_several_endpoints() -> None:
     assert server.refused_share() <= 0.01
 
 
+def test_live_account_is_used_though_each_request_takes_a_third_of_a_second() -> None:
+    server = StrictServer(SimulatedClock(), account_rps=100, endpoint_rps=25, answering=(0.2, 0.3))
+    figures = documented_figures(livemode=True)
+    # No more threads than slots: who waits for a slot does not sleep on the simulated clock.
+    _simulate(figures, server, [f"GET /v1/{n % 4}" for n in range(figures.concurrency)], 20)
+    assert server.served(0, 20) >= 0.95 * 100 * 20
+    assert server.refused_share() <= 0.01
+
+
 def test_a_slow_endpoint_does_not_hold_back_the_others() -> None:
     server = StrictServer(SimulatedClock(), account_rps=100, endpoint_rps=25)
     figures = Figures(global_rps=100, endpoints={"GET /v1/slow": 1})

@@ -2,69 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
 import requests
 import urllib3
 
 from reconciler.adapters.connection import connection_failure
-from reconciler.adapters.limiter import Figures, Limiter
-from reconciler.adapters.retry import RetryPolicy
-from reconciler.adapters.stripe_api import ApiSettings, StripeApi
-from reconciler.adapters.system_clock import SystemClock
-from reconciler.core.values import Secret
 from reconciler.errors import OutcomeUnknown, RemoteError, RemoteUnavailable
+from tests.adapters.loopback import Served, api_at, http_answer, read_request, serving
 
-Served = Callable[[socket.socket], None]
-HEAD = b"HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 01:00:00 GMT\r\nContent-Type: application/json\r\n"
-WHOLE = HEAD + b"Content-Length: 11\r\n\r\n" + b'{"id": "a"}'
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
-@contextmanager
-def serving(serve: Served) -> Iterator[int]:
-    """Accept connections on loopback, one after another, and let `serve` have each; yields the port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def accept() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.settimeout(5)
-                    serve(connection)
-
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        yield listener.getsockname()[1]
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join(timeout=5)
-
-
-def api_at(base: str, tries: int = 1) -> StripeApi:
-    clock = SystemClock()
-    settings = ApiSettings(
-        api_base=base,
-        connect_seconds=2,
-        read_seconds=0.2,
-        retry=RetryPolicy(tries=tries, base_seconds=0.01),
-    )
-    limiter = Limiter(Figures(global_rps=1000, endpoint_rps=1000), clock)
-    return StripeApi(Secret("sk_test_loopback"), settings=settings, limiter=limiter, clock=clock, jitter=lambda: 0.5)
+WHOLE = http_answer(b'{"id": "a"}')
 
 
 def failure(base: str, method: str = "POST") -> RemoteError:
@@ -80,21 +29,6 @@ def failure(base: str, method: str = "POST") -> RemoteError:
 def closed_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
-
-
-def read_request(connection: socket.socket) -> None:
-    """Head and body may come in pieces."""
-    received = b""
-    while not (received.count(b"\r\n\r\n") and len(received.partition(b"\r\n\r\n")[2]) >= _length(received)):
-        piece = connection.recv(65536)
-        if not piece:
-            return
-        received += piece
-
-
-def _length(received: bytes) -> int:
-    found = re.search(rb"(?i)content-length: *(\d+)", received)
-    return int(found[1]) if found else 0
 
 
 def hang_up(connection: socket.socket) -> None:

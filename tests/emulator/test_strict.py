@@ -233,7 +233,7 @@ def test_created_filters_bound_a_list(call: Caller) -> None:
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("get", "/v1/invoices"),
+        ("post", "/v1/invoices"),
         ("post", "/v1/subscription_schedules"),
         ("get", "/v1/products/search"),
         ("delete", "/v1/prices/price_000001"),

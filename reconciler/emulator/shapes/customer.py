@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.emulator.metadata import merge
-from reconciler.emulator.shapes.shape import Beyond, Inside, Shape
+from reconciler.emulator.shapes.shape import Beyond, Inside, Link, Shape
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
 
@@ -81,7 +81,7 @@ CUSTOMER = Shape(
         "cash_balance": Beyond(),
         "default_source": Beyond(),
         "invoice_credit_balance": Beyond(),
-        "invoice_settings": Inside({"default_payment_method": Beyond()}),
+        "invoice_settings": Inside({"default_payment_method": Link("payment_method")}),
         "sources": Beyond(),
         "subscriptions": Beyond(),
         "tax": Beyond(),

@@ -45,7 +45,7 @@ Expansion = Link | Part | Inside | Rows | Beyond
 
 @dataclass(frozen=True)
 class Shape:
-    """A resource: its table, the stem of its event types, what it shows, what expands."""
+    """A resource: its table, the stem of its event types if any tell of it, what it shows, what expands."""
 
     table: str
     event: str

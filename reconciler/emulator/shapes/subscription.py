@@ -7,10 +7,11 @@ from typing import Any
 from reconciler.emulator.metadata import merge
 from reconciler.emulator.shapes.price import PRICE
 from reconciler.emulator.shapes.price import present as present_price
-from reconciler.emulator.shapes.shape import Beyond, Inside, Link, Rows, Shape
+from reconciler.emulator.shapes.shape import Beyond, Expansion, Inside, Link, Rows, Shape
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
 
+SHOWN_ITEMS = 10
 # What the emulator never sets, as Stripe shows it when nothing is set.
 UNSET: Record = {
     "application": None,
@@ -95,14 +96,20 @@ def build_line(world: World, values: dict[str, Any], start: int, end: int) -> Re
 
 
 def present(world: World, record: Record) -> Record:
-    """The record with its lines as a list object, each with its whole price and the plan it stands for."""
-    rows = [_line(world, record, line) for line in record["items"]]
+    """The record with its first lines as a list object, each with its whole price and the plan it stands for."""
+    rows = [present_line(world, row) for row in rows_of(record)[:SHOWN_ITEMS]]
     url = f"/v1/subscription_items?subscription={record['id']}"
-    lines = {"object": "list", "data": rows, "has_more": False, "url": url}
+    lines = {"object": "list", "data": rows, "has_more": len(record["items"]) > SHOWN_ITEMS, "url": url}
     return {**UNSET, **record, "items": lines}
 
 
-def _line(world: World, record: Record, line: Record) -> Record:
+def rows_of(record: Record) -> list[Record]:
+    """The lines as records of their own, which know their subscription."""
+    return [{"object": "subscription_item", "subscription": record["id"], **line} for line in record["items"]]
+
+
+def present_line(world: World, line: Record) -> Record:
+    """One line, as `rows_of` gives it."""
     price = world.tables["price"].get(line["price"])
     assert price is not None, "prices are never deleted"
     shown = {
@@ -118,7 +125,7 @@ def _line(world: World, record: Record, line: Record) -> Record:
         "metadata": line["metadata"],
         "plan": _plan(price),
         "price": present_price(world, price),
-        "subscription": record["id"],
+        "subscription": line["subscription"],
         "tax_rates": [],
     }
     # Metered lines have no quantity at all.
@@ -143,19 +150,21 @@ def _plan(price: Record) -> Record:
     }
 
 
+_LINE: dict[str, Expansion] = {"price": Inside(PRICE.expansions), "plan": Inside({"product": Link("product")})}
+SUBSCRIPTION_ITEM = Shape("subscription_item", "subscription_item", present_line, _LINE)
 SUBSCRIPTION = Shape(
     "subscription",
     "customer.subscription",
     present,
     {
         "customer": Link("customer"),
-        "default_payment_method": Beyond(),
+        "default_payment_method": Link("payment_method"),
         "default_source": Beyond(),
         "discounts": Beyond(),
-        "items": Rows({"price": Inside(PRICE.expansions), "plan": Inside({"product": Link("product")})}),
-        "latest_invoice": Beyond(),
+        "items": Rows(_LINE),
+        "latest_invoice": Link("invoice"),
         "pending_setup_intent": Beyond(),
-        "schedule": Beyond(),
+        "schedule": Link("subscription_schedule"),
         "test_clock": Beyond(),
     },
 )

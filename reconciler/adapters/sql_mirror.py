@@ -1,0 +1,300 @@
+"""The mirror in the SQL store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Connection, Table, delete, exists, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from reconciler.core.mirrored import Parent, Source, Version
+from reconciler.core.standing import Standing, Status, Window
+from reconciler.core.values import Value
+from reconciler.mirrored import BY_NAME, EVENT
+from reconciler.ports.mirror import Doubt, EventPage, Kept, Page, Put
+from reconciler.store.database import Database
+from reconciler.store.mirror_rows import (
+    Reading,
+    Target,
+    mark_doubted,
+    mark_gone,
+    mark_seen,
+    nothing_of,
+    read_raw,
+    versions_of,
+    write_rows,
+)
+from reconciler.store.mirror_tables import (
+    MIRROR_CURSORS,
+    MIRROR_DOUBTS,
+    MIRROR_SEEN,
+    MIRROR_TYPES,
+    MIRROR_WINDOWS,
+    RAW_OBJECTS,
+    TABLES,
+)
+
+_TYPES = {**BY_NAME, EVENT.name: EVENT}
+_READ_AT_ONCE = 500
+_WINDOW = ("listing", "parent", "since", "until", "cursor", "reached")
+
+
+class SqlMirror:
+    """Implements `reconciler.ports.mirror.Mirror` for one account in one mode. Safe from several threads."""
+
+    def __init__(self, database: Database, account: str, livemode: bool) -> None:
+        self._database = database
+        self._target = Target(account, livemode)
+
+    def standings(self) -> Mapping[str, Standing]:
+        """How far each type is, by name."""
+        table = MIRROR_TYPES
+        wanted = [c for c in table.c if c.name not in ("account", "livemode")]
+        with self._database.read() as connection:
+            rows = connection.execute(select(*wanted).where(self._target.of(table))).mappings().all()
+        known = {row["type"]: Standing(**{**row, "status": Status(row["status"])}) for row in rows}
+        return {name: known.get(name, Standing(type=name)) for name in _TYPES}
+
+    def counts(self) -> Mapping[str, int]:
+        """How many live objects each type has."""
+        with self._database.read() as connection:
+            return {name: self._count(connection, table) for name, table in TABLES.items()}
+
+    def _count(self, connection: Connection, table: Table) -> int:
+        query = select(func.count()).select_from(table).where(self._target.of(table), table.c.deleted_at.is_(None))
+        return connection.execute(query).scalar_one()
+
+    def begin(self, type: str, run: int, windows: Sequence[Window], wanted_after: int | None) -> None:
+        """Begin a listing of a type at `run`; windows left over from another one are dropped."""
+        with self._database.write() as connection:
+            self._clear(connection, type)
+            self._add_windows(connection, type, windows)
+            values = {"status": Status.SYNCING.value, "started_at": run, "wanted_after": wanted_after, "detail": ""}
+            self._set(connection, type, values)
+
+    def windows(self, type: str) -> Sequence[Window]:
+        """What is left of the listing under way."""
+        table = MIRROR_WINDOWS
+        wanted = [c for c in table.c if c.name not in ("account", "livemode", "type")]
+        query = select(*wanted).where(self._target.of(table), table.c.type == type).order_by(table.c.id)
+        with self._database.read() as connection:
+            return tuple(Window(**row) for row in connection.execute(query).mappings())
+
+    def put_page(self, page: Page) -> Kept:
+        """Store a page's newer rows and its window's progress, together."""
+        changed = 0
+        with self._database.write() as connection:
+            for type, rows in page.rows.items():
+                written = write_rows(connection, self._target, type, rows, Reading(page.at, Source.READ))
+                changed += written.changed
+                mark_seen(connection, self._target, type, written.seen)
+                mark_doubted(connection, self._target, ((type, id) for id in written.doubted))
+            rest = self._move(connection, page.type, page.window, page.rest)
+        return Kept(changed=changed, rest=rest)
+
+    def put_events(self, page: EventPage) -> Kept:
+        """Store events, what they say, and their window's progress, together."""
+        with self._database.write() as connection:
+            write_rows(connection, self._target, EVENT.name, page.rows, Reading(page.at, Source.READ))
+            changed = self._put(connection, page.puts)
+            mark_doubted(connection, self._target, ((d.type, d.id) for d in page.doubts))
+            rest = self._move(connection, EVENT.name, page.window, page.rest)
+        return Kept(changed=changed, rest=rest)
+
+    def put(self, puts: Sequence[Put], settled: Sequence[Doubt] = ()) -> int:
+        """Store rows that were read singly, and strike off the doubts that this settles; return how many changed."""
+        table = MIRROR_DOUBTS
+        with self._database.write() as connection:
+            changed = self._put(connection, puts)
+            for doubt in settled:
+                gone = delete(table).where(self._target.of(table), table.c.type == doubt.type, table.c.id == doubt.id)
+                connection.execute(gone)
+        return changed
+
+    def _put(self, connection: Connection, puts: Sequence[Put]) -> int:
+        changed = 0
+        ordered = sorted(puts, key=_group)
+        for (type, at, source, gone), group in groupby(ordered, key=_group):
+            reading = Reading(at, source, certain=source is Source.READ)
+            if gone:
+                rows = [p.row or nothing_of(type, p.id) for p in group]
+                changed += sum(mark_gone(connection, self._target, type, row, reading) for row in rows)
+            else:
+                written = write_rows(connection, self._target, type, [p.row for p in group if p.row], reading)
+                mark_doubted(connection, self._target, ((type, id) for id in written.doubted))
+                changed += written.changed
+        return changed
+
+    def unseen(self, type: str, run: int) -> Sequence[str]:
+        """The ids of live rows that the listing begun at `run` did not bring."""
+        table, seen, types = TABLES[type], MIRROR_SEEN, MIRROR_TYPES
+        brought = exists().where(self._target.of(seen), seen.c.type == type, seen.c.id == table.c.id)
+        query = select(table.c.id).where(
+            self._target.of(table), table.c.deleted_at.is_(None), table.c.observed_at < run, ~brought
+        )
+        with self._database.read() as connection:
+            after = connection.execute(
+                select(types.c.wanted_after).where(self._target.of(types), types.c.type == type)
+            ).scalar()
+            if after is not None and "created" in table.c:
+                query = query.where(table.c.created >= after)
+            return tuple(connection.execute(query.order_by(table.c.id)).scalars())
+
+    def finish(self, type: str, listed_at: int, as_of: int) -> None:
+        """End a listing: the type is ready."""
+        with self._database.write() as connection:
+            self._clear(connection, type)
+            values = {"status": Status.READY.value, "listed_at": listed_at, "as_of": as_of, "detail": ""}
+            self._set(connection, type, {**values, "created_after": MIRROR_TYPES.c.wanted_after})
+
+    def fail(self, type: str, status: Status, detail: str) -> None:
+        """Say why a type is not ready; its windows stay, for the next run to go on with."""
+        with self._database.write() as connection:
+            self._set(connection, type, {"status": status.value, "detail": detail})
+
+    def advance(self, types: Sequence[str], as_of: int) -> None:
+        """Say that these types are caught up as of then."""
+        table = MIRROR_TYPES
+        with self._database.write() as connection:
+            connection.execute(update(table).where(self._target.of(table), table.c.type.in_(types)).values(as_of=as_of))
+
+    def cursor(self) -> int | None:
+        """From when on events must be read, by Stripe's clock; None before the first listing."""
+        table = MIRROR_CURSORS
+        with self._database.read() as connection:
+            return connection.execute(select(table.c.events_from).where(self._target.of(table))).scalar()
+
+    def move_cursor(self, to: int) -> None:
+        """Move it."""
+        with self._database.write() as connection:
+            made = self._insert(connection, MIRROR_CURSORS).values(**self._target.key(), events_from=to)
+            connection.execute(
+                made.on_conflict_do_update(index_elements=["account", "livemode"], set_={"events_from": to})
+            )
+
+    def known_events(self, ids: Sequence[str]) -> set[str]:
+        """Which of these events are stored already."""
+        return set(self.versions(EVENT.name, ids))
+
+    def forget_events(self, before: int) -> int:
+        """Drop events created before then; return how many."""
+        table, raw = TABLES[EVENT.name], RAW_OBJECTS
+        old = select(table.c.id).where(self._target.of(table), table.c.created < before)
+        with self._database.write() as connection:
+            connection.execute(delete(raw).where(self._target.of(raw), raw.c.type == EVENT.name, raw.c.id.in_(old)))
+            return connection.execute(delete(table).where(self._target.of(table), table.c.created < before)).rowcount
+
+    def versions(self, type: str, ids: Sequence[str]) -> Mapping[str, Version]:
+        """How new the rows with these ids are; those that do not exist are left out."""
+        with self._database.read() as connection:
+            return versions_of(connection, self._target, type, ids)
+
+    def parents(self, parent: Parent) -> Sequence[str]:
+        """The ids of all parents that have not been deleted, in order."""
+        table = TABLES[parent.type]
+        column = table.c[parent.column]
+        query = (
+            select(column).distinct().where(self._target.of(table), table.c.deleted_at.is_(None), column.is_not(None))
+        )
+        with self._database.read() as connection:
+            return tuple(connection.execute(query.order_by(column)).scalars())
+
+    def ids_where(self, type: str, column: str, value: Value) -> Sequence[str]:
+        """The ids of live rows with this value in a column."""
+        table = TABLES[type]
+        query = select(table.c.id).where(self._target.of(table), table.c.deleted_at.is_(None), table.c[column] == value)
+        with self._database.read() as connection:
+            return tuple(connection.execute(query.order_by(table.c.id)).scalars())
+
+    def value(self, type: str, id: str, column: str) -> Value:
+        """One column of one row; None where there is no such row."""
+        table = TABLES[type]
+        with self._database.read() as connection:
+            return connection.execute(select(table.c[column]).where(self._target.of(table), table.c.id == id)).scalar()
+
+    def due(self, type: str, column: str, after: int, until: int) -> Sequence[str]:
+        """The ids of live rows whose moment in a column lies after `after` and not after `until`."""
+        table = TABLES[type]
+        moment = table.c[column]
+        query = select(table.c.id).where(
+            self._target.of(table), table.c.deleted_at.is_(None), moment > after, moment <= until
+        )
+        with self._database.read() as connection:
+            return tuple(connection.execute(query.order_by(table.c.id)).scalars())
+
+    def doubt(self, doubts: Sequence[Doubt]) -> None:
+        """Note what must be read again."""
+        with self._database.write() as connection:
+            mark_doubted(connection, self._target, ((d.type, d.id) for d in doubts))
+
+    def doubts(self) -> Sequence[Doubt]:
+        """What must be read again."""
+        table = MIRROR_DOUBTS
+        query = select(table.c.type, table.c.id).where(self._target.of(table)).order_by(table.c.type, table.c.id)
+        with self._database.read() as connection:
+            return tuple(Doubt(*row) for row in connection.execute(query))
+
+    def raws(self, type: str) -> Iterator[Mapping[str, Value]]:
+        """Every live object of a type, decimals as Decimal."""
+        table, raw = TABLES[type], RAW_OBJECTS
+        same = (raw.c.account == table.c.account) & (raw.c.livemode == table.c.livemode) & (raw.c.id == table.c.id)
+        query = (
+            select(raw.c.raw)
+            .join_from(table, raw, same & (raw.c.type == type))
+            .where(self._target.of(table), table.c.deleted_at.is_(None))
+            .order_by(table.c.id)
+        )
+        with self._database.read() as connection:
+            streamed = connection.execution_options(yield_per=_READ_AT_ONCE)
+            for text in streamed.execute(query).scalars():
+                yield read_raw(text)
+
+    def raw(self, type: str, id: str) -> Mapping[str, Value] | None:
+        """One object, deleted or not; None where there is no such row."""
+        table = RAW_OBJECTS
+        query = select(table.c.raw).where(self._target.of(table), table.c.type == type, table.c.id == id)
+        with self._database.read() as connection:
+            text = connection.execute(query).scalar()
+        return None if text is None else read_raw(text)
+
+    def _insert(self, connection: Connection, table: Table) -> Any:
+        return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+
+    def _set(self, connection: Connection, type: str, values: Mapping[str, Any]) -> None:
+        """Change a type's row, making it where there is none."""
+        first = {"status": Status.PENDING.value, "detail": ""}
+        row = {**self._target.key(), "type": type, **first}
+        connection.execute(self._insert(connection, MIRROR_TYPES).values(row).on_conflict_do_nothing())
+        table = MIRROR_TYPES
+        connection.execute(update(table).where(self._target.of(table), table.c.type == type).values(**values))
+
+    def _clear(self, connection: Connection, type: str) -> None:
+        for table in (MIRROR_WINDOWS, MIRROR_SEEN):
+            connection.execute(delete(table).where(self._target.of(table), table.c.type == type))
+
+    def _move(self, connection: Connection, type: str, window: Window, rest: Sequence[Window]) -> tuple[Window, ...]:
+        """Put what is left of a window in its place: the first part keeps its number."""
+        table = MIRROR_WINDOWS
+        if not rest:
+            connection.execute(delete(table).where(table.c.id == window.id))
+            return ()
+        first, *others = rest
+        values = {"since": first.since, "until": first.until, "cursor": first.cursor, "reached": first.reached}
+        connection.execute(update(table).where(table.c.id == window.id).values(**values))
+        return (replace(first, id=window.id), *self._add_windows(connection, type, others))
+
+    def _add_windows(self, connection: Connection, type: str, windows: Sequence[Window]) -> list[Window]:
+        made = insert(MIRROR_WINDOWS).returning(MIRROR_WINDOWS.c.id)
+        numbered = []
+        for window in windows:
+            values = {name: getattr(window, name) for name in _WINDOW}
+            row = {**self._target.key(), "type": type, **values}
+            numbered.append(replace(window, id=connection.execute(made, row).scalar_one()))
+        return numbered
+
+
+def _group(put: Put) -> tuple[str, int, Source, bool]:
+    return put.type, put.at, put.source, put.gone

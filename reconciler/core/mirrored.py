@@ -1,0 +1,223 @@
+"""What the mirror keeps of a type of Stripe object: how it is listed, which columns it has, what its events tell.
+
+Like a kind, a mirrored type is data: one generic engine lists, stores and catches up all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from reconciler.core.values import Value, decimal_text
+
+
+class ColumnType(StrEnum):
+    """What a column holds. Amounts are WHOLE minor units, moments WHOLE epoch seconds (UTC); DECIMAL is a text."""
+
+    TEXT = "text"
+    WHOLE = "whole"
+    FLAG = "flag"
+    DECIMAL = "decimal"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column, and where in the raw object its value stands; a nested object stands for its id.
+
+    Without a path it is the parent through which the object was listed.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    type: ColumnType = ColumnType.TEXT
+    indexed: bool = False
+
+    def read(self, raw: Mapping[str, Value]) -> Value:
+        """Take the value out of a raw object; None where it is not there or not of this type."""
+        value: Value = raw
+        for key in self.path:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, Mapping):
+            value = value.get("id")
+        match self.type:
+            case ColumnType.TEXT:
+                return value if isinstance(value, str) else None
+            case ColumnType.FLAG:
+                return value if isinstance(value, bool) else None
+            case ColumnType.WHOLE:
+                return value if isinstance(value, int) else None
+            case ColumnType.DECIMAL:
+                return decimal_text(Decimal(value)) if isinstance(value, int | str | Decimal) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lines:
+    """A list inside an object whose rows get a table of their own: the items of a subscription.
+
+    `path` and `params` list what an answer with `has_more` left out; `{id}` is the object's id.
+    """
+
+    table: str
+    name: str
+    owner: str
+    columns: tuple[Column, ...]
+    path: str
+    params: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parent:
+    """Where a type can only be listed object by object: the parents are the distinct values of a table's column.
+
+    `{id}` in the type's path is the parent's id; `param` is the parameter that takes it otherwise.
+    """
+
+    type: str
+    column: str
+    param: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Touch:
+    """An event about one object that says that another one, of `type`, may not be what it was.
+
+    `path` leads to that one's id; with `via`, to the id of a row of type `via[0]`, whose column `via[1]` has it. With
+    `column` it is every row that has the event's object there. `when`: only events of this type. `unknown`: only where
+    the mirror has no such row yet.
+    """
+
+    type: str
+    path: tuple[str, ...] = ("id",)
+    via: tuple[str, str] | None = None
+    column: str = ""
+    when: str = ""
+    unknown: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirrored:
+    """One type of object.
+
+    `object`: Stripe's name of it, as in `raw["object"]`. `listings`: the parameters of each list that has a part of
+    the objects. `expand`: what a list page must be asked to show; an event's payload then never tells all. `inline`:
+    paths of whole objects that are kept as their id, since they change without their holder. `carries`: paths of
+    objects that are asked for along with these, and have a type of their own. `due`: columns with the moment at which
+    an object changes by itself. `single`: the path answers with one object and not with a list. `polled`: no events
+    tell of it. `key`: the field that names an object.
+    """
+
+    name: str
+    object: str
+    table: str
+    path: str
+    columns: tuple[Column, ...]
+    permission: str
+    retrieve: str = ""
+    listings: tuple[Mapping[str, Value], ...] = ({},)
+    by_created: bool = True
+    expand: tuple[str, ...] = ()
+    inline: tuple[str, ...] = ()
+    carries: Mapping[str, str] = field(default_factory=dict)
+    lines: tuple[Lines, ...] = ()
+    parent: Parent | None = None
+    due: tuple[str, ...] = ()
+    deleted_by: str = ""
+    single: bool = False
+    polled: bool = False
+    key: str = "id"
+
+    @property
+    def carried(self) -> bool:
+        """Whether it has no list of its own, and comes with others."""
+        return not self.path
+
+    def one(self, id: str) -> tuple[str, Mapping[str, Value]]:
+        """The path and parameters that read a single object."""
+        path = self.retrieve or f"{self.path}/{{id}}"
+        expand = (*self.expand, *self.carries)
+        return path.format(id=id), {"expand": list(expand)} if expand else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A raw object, read: its id, the values of its columns, its raw self with ids inline, and its lines' values."""
+
+    id: str
+    values: tuple[Value, ...]
+    raw: Mapping[str, Value]
+    lines: tuple[tuple[tuple[Value, ...], ...], ...] = ()
+
+
+class Source(StrEnum):
+    """Where a row came from: an answer to a request, or the payload of an event."""
+
+    READ = "read"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """How new a row is: `at` is when its request started, or when its event happened, in epoch seconds, UTC."""
+
+    at: int
+    source: Source
+    deleted: bool = False
+
+
+def read_row(mirrored: Mirrored, raw: Mapping[str, Value], parent: str = "") -> Row:
+    """Read one raw object of a parent; its carried and inline objects become ids. The raw one is not changed."""
+    whole = dict(raw)
+    for path in (*mirrored.inline, *mirrored.carries):
+        _fold(whole, path.split("."))
+    return Row(
+        id=str(raw[mirrored.key]),
+        values=tuple(column.read(whole) if column.path else parent for column in mirrored.columns),
+        raw=whole,
+        lines=tuple(_lines(lines, whole) for lines in mirrored.lines),
+    )
+
+
+def carried_in(mirrored: Mirrored, raw: Mapping[str, Value]) -> Iterator[tuple[str, Mapping[str, Value]]]:
+    """Yield the whole objects that came along, each with the name of its type."""
+    for path, type in mirrored.carries.items():
+        value: Value = raw
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if isinstance(value, Mapping):
+            yield type, value
+
+
+def shortened(mirrored: Mirrored, raw: Mapping[str, Value]) -> list[Lines]:
+    """List the lines of which the answer left some out."""
+    return [lines for lines in mirrored.lines if (raw.get(lines.name) or {}).get("has_more")]
+
+
+def _lines(lines: Lines, raw: Mapping[str, Value]) -> tuple[tuple[Value, ...], ...]:
+    rows = (raw.get(lines.name) or {}).get("data") or ()
+    return tuple(tuple(column.read(row) for column in lines.columns) for row in rows)
+
+
+def _fold(value: dict[str, Value], path: list[str]) -> None:
+    """Put the id in the place of a whole object; the hashes on the way are copied, a key `x[]` is a list."""
+    name, rest = path[0], path[1:]
+    inside = name.endswith("[]")
+    name = name.removesuffix("[]")
+    found = value.get(name)
+    if found is None:
+        return
+    if inside:
+        value[name] = [_folded(one, rest) for one in found]
+    elif isinstance(found, Mapping):
+        value[name] = _folded(found, rest)
+
+
+def _folded(one: Value, rest: list[str]) -> Value:
+    if not isinstance(one, Mapping):
+        return one
+    if not rest:
+        return one.get("id")
+    copied = dict(one)
+    _fold(copied, rest)
+    return copied

@@ -1,0 +1,126 @@
+"""Reads for the mirror: one page of a window, or one object, whole, and when its request began."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from reconciler.core.mirrored import Mirrored, Row, carried_in, read_row, shortened
+from reconciler.core.standing import Window
+from reconciler.core.values import Value
+from reconciler.engine.listing import list_pages
+from reconciler.engine.refresh import missing
+from reconciler.engine.windows import PAGE
+from reconciler.errors import RemoteRejected
+from reconciler.mirrored import BY_NAME
+from reconciler.ports.billing import BillingApi
+from reconciler.ports.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class StripeTime:
+    """Stripe's time by this machine's clock: never later than it really is, give or take a second."""
+
+    clock: Clock
+    offset: int
+
+    def now(self) -> int:
+        """Epoch seconds, UTC."""
+        return self.clock.now() + self.offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The raw objects of an answer, when it was asked for, and whether there are more; `window` as it was read."""
+
+    objects: Sequence[Mapping[str, Value]]
+    at: int
+    more: bool
+    window: Window
+
+
+class Reader:
+    """Reads what the mirror keeps. Safe from several threads."""
+
+    def __init__(self, api: BillingApi, time: StripeTime) -> None:
+        self._api = api
+        self._time = time
+
+    def page(self, mirrored: Mirrored, window: Window) -> Found:
+        """Read the next page of a window; one whose cursor was deleted meanwhile is taken up from where it stood."""
+        try:
+            return self._page(mirrored, window)
+        except RemoteRejected as error:
+            if not window.cursor or error.param != "starting_after":
+                raise
+        until = window.until if window.reached is None else window.reached + 1
+        return self._page(mirrored, replace(window, cursor="", until=until))
+
+    def _page(self, mirrored: Mirrored, window: Window) -> Found:
+        path = mirrored.path.format(id=window.parent)
+        params: dict[str, Value] = dict(mirrored.listings[window.listing])
+        if mirrored.parent is not None and mirrored.parent.param:
+            params[mirrored.parent.param] = window.parent
+        at = self._time.now()
+        if mirrored.single:
+            body = self._api.request("get", path, params).body
+            return Found(objects=[body], at=at, more=False, window=window)
+        body = self._api.request("get", path, {**params, **_bounds(mirrored, window)}).body
+        objects = [self._whole(mirrored, raw) for raw in body["data"]]
+        return Found(objects=objects, at=at, more=bool(body["has_more"]) and bool(objects), window=window)
+
+    def one(self, mirrored: Mirrored, id: str) -> Found:
+        """Read one object; no objects where it does not exist, or not any more."""
+        path, params = mirrored.one(id)
+        at = self._time.now()
+        nothing = Found(objects=(), at=at, more=False, window=Window())
+        try:
+            body = self._api.request("get", path, params).body
+        except RemoteRejected as error:
+            if missing(error):
+                return nothing
+            raise
+        return nothing if body.get("deleted") else replace(nothing, objects=[self._whole(mirrored, body)])
+
+    def all_of(self, mirrored: Mirrored, parent: str) -> Found:
+        """Read the whole list of one parent."""
+        objects: list[Mapping[str, Value]] = []
+        at = self._time.now()
+        for listing in range(len(mirrored.listings)):
+            window = Window(listing=listing, parent=parent)
+            while True:
+                found = self._page(mirrored, window)
+                objects.extend(found.objects)
+                if not found.more:
+                    break
+                window = replace(window, cursor=str(found.objects[-1]["id"]))
+        return Found(objects=objects, at=at, more=False, window=Window(parent=parent))
+
+    def _whole(self, mirrored: Mirrored, raw: Mapping[str, Value]) -> Mapping[str, Value]:
+        """Fetch the lines that an answer left out."""
+        for lines in shortened(mirrored, raw):
+            params = {name: value.format(id=raw["id"]) for name, value in lines.params.items()}
+            pages = list_pages(self._api, lines.path.format(id=raw["id"]), params)
+            rows = [row for page, _ in pages for row in page]
+            raw = {**raw, lines.name: {**raw[lines.name], "data": rows, "has_more": False}}
+        return raw
+
+
+def rows_in(mirrored: Mirrored, found: Found) -> dict[str, list[Row]]:
+    """Read the rows of raw objects, by type: what they carry has a row of its own."""
+    rows = {mirrored.name: [read_row(mirrored, raw, found.window.parent) for raw in found.objects]}
+    for raw in found.objects if mirrored.carries else ():
+        for type, carried in carried_in(mirrored, raw):
+            rows.setdefault(type, []).append(read_row(BY_NAME[type], carried))
+    return rows
+
+
+def _bounds(mirrored: Mirrored, window: Window) -> dict[str, Value]:
+    created = {name: at for name, at in (("gte", window.since), ("lt", window.until)) if at is not None}
+    expand = [f"data.{path}" for path in (*mirrored.expand, *mirrored.carries)]
+    return {
+        "limit": PAGE,
+        **({"created": created} if created and mirrored.by_created else {}),
+        **({"starting_after": window.cursor} if window.cursor else {}),
+        **({"expand": expand} if expand else {}),
+    }

@@ -1,0 +1,236 @@
+"""Sync: make the mirror a true copy of the account, by listing what was never listed and catching up on the rest."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from reconciler.core.mirrored import Mirrored
+from reconciler.core.standing import Standing, Status
+from reconciler.engine.backfill import Stopped, Tools, list_type
+from reconciler.engine.catch_up import GAP_SECONDS, catch_up
+from reconciler.engine.reading import Reader, StripeTime
+from reconciler.engine.target import Pins, check_target, mode
+from reconciler.errors import PartialSync, RemoteError, RemoteRejected, StoreError
+from reconciler.mirrored import BY_NAME, EVENT, MIRRORED
+from reconciler.ports.billing import BillingApi
+from reconciler.ports.clock import Clock
+from reconciler.ports.lock import Locks
+from reconciler.ports.mirror import Mirror
+from reconciler.ports.progress import Progress
+
+# Stripe opened in September 2011.
+_FIRST_ACCOUNTS = 1_314_835_200
+# How Stripe words that an account lacks a product; there is no code for it.
+_NOT_ENABLED = re.compile(
+    r"not (set up|enabled|activated|available|supported)|isn't (enabled|available)|must (be )?activate"
+    r"|not have (access|permission) to use|only available (in|to)|unrecognized request url",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOptions:
+    """What a sync is asked for. `objects`: only these types; `created_after`: only objects created from then on (epoch
+    seconds, UTC); `full`: list again what was listed already."""
+
+    pins: Pins
+    who: str
+    objects: tuple[str, ...] = ()
+    created_after: int | None = None
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPorts:
+    """What a sync works through; `mirror_of` opens the mirror of an account in a mode."""
+
+    api: BillingApi
+    clock: Clock
+    locks: Locks
+    progress: Progress
+    mirror_of: Callable[[str, bool], Mirror]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """How a sync ended: the types it listed anew, those that turned out to be missing from the account, and why any
+    type is not ready."""
+
+    account: str
+    livemode: bool
+    listed: tuple[str, ...] = ()
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise PartialSync where a type failed."""
+        if self.failed:
+            words = "\n".join(["the mirror is not whole:", *(f"{name}: {why}" for name, why in self.failed.items())])
+            raise PartialSync(words, hint="the same command again goes on where this one stopped")
+
+
+def lock_scope(account: str, livemode: bool) -> str:
+    """Name the lock that lets one sync at a time write the mirror of an account."""
+    return f"{account}/{mode(livemode)}/mirror"
+
+
+def sync(ports: SyncPorts, options: SyncOptions) -> Synced:
+    """Bring the mirror up to date; raise LockHeld where another sync is at work."""
+    target = check_target(ports.api, options.pins, ports.clock)
+    account, livemode = target.scope.account, target.scope.livemode
+    with ports.locks.acquire(lock_scope(account, livemode), options.who):
+        tools = tools_of(ports, ports.mirror_of(account, livemode), target.now)
+        run = _Run(tools, options)
+        ports.progress.start("reading Stripe", None)
+        try:
+            run.list_all()
+            run.catch_up()
+        except BaseException:
+            tools.stop.set()
+            raise
+        finally:
+            ports.progress.finish()
+    return Synced(
+        account=account,
+        livemode=livemode,
+        listed=tuple(m.name for m in MIRRORED if m.name in run.listed),
+        skipped=run.skipped,
+        failed=run.failed,
+    )
+
+
+def tools_of(ports: SyncPorts, mirror: Mirror, stripe_now: int) -> Tools:
+    """Put together what a sync works with."""
+    time = StripeTime(ports.clock, stripe_now - ports.clock.now())
+    return Tools(
+        reader=Reader(ports.api, time),
+        mirror=mirror,
+        time=time,
+        progress=ports.progress,
+        api_version=ports.api.api_version,
+        floor=_FIRST_ACCOUNTS,
+    )
+
+
+class _Run:
+    """One sync under way."""
+
+    def __init__(self, tools: Tools, options: SyncOptions) -> None:
+        self._tools = tools
+        self._options = options
+        self._lock = threading.Lock()
+        self.listed: set[str] = set()
+        self.skipped: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
+
+    def list_all(self) -> None:
+        """List every type that needs it, several at a time; one that hangs on others comes after them."""
+        self._begin()
+        wanted = self._wanted()
+        waiting = {m.name: m for m in wanted}
+        with ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="type") as pool:
+            running: dict[Future[None], str] = {}
+            try:
+                while waiting or running:
+                    for mirrored in [m for m in waiting.values() if not _needs(m) & {*waiting, *running.values()}]:
+                        del waiting[mirrored.name]
+                        running[pool.submit(self._list, mirrored)] = mirrored.name
+                    done, _ = wait(running, return_when=FIRST_COMPLETED)
+                    for one in done:
+                        del running[one]
+                        one.result()
+            except BaseException:
+                # The threads end with the page that they are at.
+                self._tools.stop.set()
+                raise
+
+    def catch_up(self) -> None:
+        """Catch up on what happened, before and during the listing."""
+        options = self._options
+        standings = self._tools.mirror.standings()
+        poll = [m.name for m in MIRRORED if m.polled and m.name not in self.listed and standings[m.name].fresh]
+        try:
+            catch_up(self._tools, poll=poll, whole_history=not options.objects or EVENT.name in options.objects)
+        except (RemoteError, StoreError) as error:
+            self._tools.mirror.fail(EVENT.name, Status.ERROR, error.message)
+            if isinstance(error, StoreError):
+                raise
+            self.failed[EVENT.name] = _why(EVENT, error)
+
+    def _begin(self) -> None:
+        """Take the events' cursor before anything is listed; after too long a gap, nothing counts as listed."""
+        mirror, now = self._tools.mirror, self._tools.time.now()
+        cursor = mirror.cursor()
+        if cursor is not None and now - cursor <= GAP_SECONDS:
+            return
+        for name, standing in mirror.standings().items():
+            if standing.status in (Status.READY, Status.SYNCING, Status.ERROR):
+                days = (now - (cursor or now)) // 86400
+                mirror.fail(name, Status.PENDING, f"not synced for {days} days, more than events are kept for")
+        mirror.move_cursor(now)
+
+    def _wanted(self) -> list[Mirrored]:
+        standings = self._tools.mirror.standings()
+        asked = self._asked()
+        return [m for m in MIRRORED if m.name in asked and self._must_list(standings[m.name])]
+
+    def _asked(self) -> set[str]:
+        if not self._options.objects:
+            return set(BY_NAME)
+        # What a type hangs on is listed, too, where it never was.
+        asked = set(self._options.objects) - {EVENT.name}
+        for _ in range(len(BY_NAME)):
+            asked |= {need for name in asked for need in _needs(BY_NAME[name])}
+        return asked
+
+    def _must_list(self, standing: Standing) -> bool:
+        options = self._options
+        named = standing.type in options.objects or not options.objects
+        if standing.status is Status.SKIPPED:
+            return standing.type in options.objects or options.full
+        if standing.status is not Status.READY or (options.full and named):
+            return True
+        return standing.created_after is not None and named and (options.created_after or 0) < standing.created_after
+
+    def _list(self, mirrored: Mirrored) -> None:
+        tools, after = self._tools, self._options.created_after
+        standing = tools.mirror.standings()[mirrored.name]
+        begun = standing.status in (Status.SYNCING, Status.ERROR) and standing.started_at is not None
+        try:
+            list_type(mirrored, after, begun and standing.wanted_after == after, tools)
+            with self._lock:
+                self.listed.add(mirrored.name)
+        except RemoteError as error:
+            self._give_up(mirrored, error)
+        except Stopped:
+            return
+
+    def _give_up(self, mirrored: Mirrored, error: RemoteError) -> None:
+        """Say why a type cannot be listed; the others go on."""
+        skipped = isinstance(error, RemoteRejected) and not_enabled(error)
+        why = error.message if skipped else _why(mirrored, error)
+        self._tools.mirror.fail(mirrored.name, Status.SKIPPED if skipped else Status.ERROR, why)
+        with self._lock:
+            (self.skipped if skipped else self.failed)[mirrored.name] = why
+
+
+def not_enabled(error: RemoteRejected) -> bool:
+    """Say whether an answer means that the account does not have the product at all."""
+    return error.status in (400, 403, 404) and _NOT_ENABLED.search(error.message) is not None
+
+
+def _why(mirrored: Mirrored, error: RemoteError) -> str:
+    if error.status == 403:
+        return f"the key lacks the permission {mirrored.permission}"
+    return error.message
+
+
+def _needs(mirrored: Mirrored) -> set[str]:
+    """The types that must be listed before this one."""
+    if mirrored.carried:
+        return {m.name for m in MIRRORED if mirrored.name in m.carries.values()}
+    return set() if mirrored.parent is None else {mirrored.parent.type}

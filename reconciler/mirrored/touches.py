@@ -1,0 +1,32 @@
+"""What else an event tells: the objects that may not be what they were, besides the one that it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.core.mirrored import Touch
+
+_NEW_CARD = "payment_method"
+_GRANT = ("credit_grant", "customer")
+
+TOUCHES: Mapping[str, tuple[Touch, ...]] = {
+    "discount": (
+        Touch(type="customer", path=("customer",)),
+        Touch(type="subscription", path=("subscription",)),
+        Touch(type="invoice", path=("invoice",)),
+        Touch(type="coupon", path=("source", "coupon")),
+        Touch(type="promotion_code", path=("promotion_code",)),
+    ),
+    "coupon": (Touch(type="promotion_code", column="coupon", when="coupon.deleted"),),
+    "customer": (Touch(type=_NEW_CARD, path=("invoice_settings", "default_payment_method"), unknown=True),),
+    "subscription": (Touch(type=_NEW_CARD, path=("default_payment_method",), unknown=True),),
+    "billing.credit_grant": (
+        Touch(type="credit_balance_summary", path=("customer",)),
+        Touch(type="credit_balance_transaction", path=("customer",)),
+    ),
+    "billing.credit_balance_transaction": (
+        Touch(type="credit_grant", path=("credit_grant",)),
+        Touch(type="credit_balance_summary", path=("credit_grant",), via=_GRANT),
+        Touch(type="credit_balance_transaction", path=("credit_grant",), via=_GRANT),
+    ),
+}

@@ -1,0 +1,1 @@
+"""The mirror, held against the account that it is a copy of."""
