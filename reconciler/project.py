@@ -12,8 +12,11 @@ from pathlib import Path
 
 from reconciler.adapters.api_key import key_livemode
 from reconciler.adapters.limiter import Figures, Limiter, documented_figures
+from reconciler.adapters.offline_api import OfflineApi
 from reconciler.adapters.sql_ledger import SqlLedger
 from reconciler.adapters.sql_locks import SqlLocks
+from reconciler.adapters.sql_mirror import SqlMirror
+from reconciler.adapters.sql_mirrors import SqlMirrors
 from reconciler.adapters.stripe_api import ApiSettings, StripeApi
 from reconciler.adapters.system_clock import SystemClock
 from reconciler.core.changes import Action, Change
@@ -26,17 +29,21 @@ from reconciler.core.results import Result
 from reconciler.core.values import Secret
 from reconciler.engine.adopt import Import, import_specs
 from reconciler.engine.apply import Applied, ApplyOptions, apply
-from reconciler.engine.drift import with_vanished
-from reconciler.engine.make_plan import Outside, PlanOptions, checked, make_plan
+from reconciler.engine.drift import tell, with_vanished
+from reconciler.engine.look import RefreshMode
+from reconciler.engine.make_plan import PlanOptions, checked, make_plan
+from reconciler.engine.mirror_status import MirrorStatus, types_of
+from reconciler.engine.outside import Outside
 from reconciler.engine.refresh import refresh
+from reconciler.engine.sync import Synced, SyncOptions, SyncPorts, lock_scope, sync
 from reconciler.engine.target import Pins, check_plan, check_target
-from reconciler.errors import BillplanError, PlanRefused
+from reconciler.errors import BillplanError, PlanRefused, StoreError
 from reconciler.kinds import BY_NAME, KINDS
 from reconciler.ports.progress import Progress
 from reconciler.specfiles.project_file import FILE_NAME, KeySource, ProjectFile, find_project, load_project
 from reconciler.specfiles.project_specs import gather_specs
 from reconciler.store.database import Database, open_database
-from reconciler.store.location import Backend
+from reconciler.store.location import Backend, sqlite_file
 from reconciler.views.document import json_chunks
 from reconciler.views.markdown import render_markdown
 from reconciler.views.text import render_text
@@ -46,6 +53,9 @@ class NoProgress:
     """Tells nobody how far it is."""
 
     def start(self, what: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def expect(self, about: int) -> None:
         """Say nothing."""
 
     def advance(self, count: int = 1) -> None:
@@ -139,8 +149,13 @@ class Project:
         return Pins(project=self.file.project, livemode=stripe.mode == "live", account=stripe.account)
 
     @collector_paused()
-    def plan(self, *, select: Sequence[str] = (), consent: Consent | None = None) -> Review:
-        """Plan the way from the account as it is to the specs. Changes nothing."""
+    def plan(
+        self, *, select: Sequence[str] = (), consent: Consent | None = None, refresh: str = RefreshMode.AUTO
+    ) -> Review:
+        """Plan the way from the account as it is to the specs. Changes nothing in Stripe.
+
+        `refresh` is auto (the mirror where it was synced, caught up), live (lists) or none (the mirror as it is).
+        """
         consent = consent or Consent()
         options = PlanOptions(
             pins=self.pins,
@@ -149,8 +164,20 @@ class Project:
             environment=self.file.environment,
             select=tuple(select),
             takeover=frozenset(consent.takeover),
+            refresh=RefreshMode(refresh),
         )
-        return Review(plan=make_plan(self.specs, self.outside, options))
+        outside = self.outside if options.refresh is not RefreshMode.NONE else self._offline
+        return Review(plan=self._told(make_plan(self.specs, outside, options)))
+
+    def _told(self, plan: Plan) -> Plan:
+        """Say of drift who changed what when, as far as the mirror knows; a store that cannot be read knows nothing."""
+        if not plan.drift:
+            return plan
+        try:
+            mirror = self.mirrors.of(plan.header.account, plan.header.livemode)
+            return plan if mirror is None else tell(plan, mirror.events_of)
+        except StoreError:
+            return plan
 
     def _guards(self, consent: Consent) -> Guards:
         declared = self.file.guards
@@ -161,7 +188,8 @@ class Project:
         """Plan, and tell also what was applied once and is gone from Stripe."""
         plan = self.plan().plan
         header = plan.header
-        return Review(plan=with_vanished(plan, self.ledger.applied(header.account, header.livemode, header.project)))
+        applied = self.ledger.applied(header.account, header.livemode, header.project)
+        return Review(plan=self._told(with_vanished(plan, applied)))
 
     def check(self, plan: Plan, *, consent: Consent | None = None) -> None:
         """Raise where a plan as a whole cannot be applied: another target, too old, or refused. Changes nothing."""
@@ -209,13 +237,47 @@ class Project:
     def verify(self, plan: Plan) -> tuple[Change, ...]:
         """Plan anew; list what is left to do at the addresses that a plan touched: nothing after a whole apply."""
         touched = {c.address for c in plan.changes if not c.refused}
-        return tuple(c for c in self.plan().plan.changes if c.address in touched and c.action is not Action.NOOP)
+        seen = self.plan(refresh=RefreshMode.LIVE).plan
+        return tuple(c for c in seen.changes if c.address in touched and c.action is not Action.NOOP)
 
     def _check_lock(self, plan: Plan) -> None:
         if plan.header.livemode and self._database.backend is Backend.SQLITE and self.file.lock != "external":
             message = "a live apply needs a lock that every runner sees, and the store is a SQLite file of this machine"
             hint = "use a PostgreSQL store, or write  lock: external  where CI lets one apply run at a time"
             raise BillplanError(message, hint=hint)
+
+    def sync(self, *, objects: Sequence[str] = (), created_after: int | None = None, full: bool = False) -> Synced:
+        """Bring the mirror up to date; `created_after` is epoch seconds, UTC. A type that failed is in the result."""
+        ports = SyncPorts(
+            api=self.api,
+            clock=self._clock,
+            locks=self.locks,
+            progress=self._progress,
+            mirror_of=lambda account, livemode: SqlMirror(self._database, account, livemode),
+        )
+        options = SyncOptions(
+            pins=self.pins,
+            who=f"{self._actor()} (sync)",
+            objects=tuple(objects),
+            created_after=created_after,
+            full=full,
+        )
+        return sync(ports, options)
+
+    def status(self) -> MirrorStatus:
+        """Say how far the mirror is, from the store alone."""
+        account, livemode = self.pins.account or self.mirrors.only_account(), self.pins.livemode
+        project, mirror = self.file.project, SqlMirror(self._database, account, livemode)
+        return MirrorStatus(
+            account=account,
+            livemode=livemode,
+            now=self._clock.now(),
+            types=types_of(mirror),
+            cursor=mirror.cursor(),
+            syncing=self.locks.holder(lock_scope(account, livemode)),
+            applying=self.locks.holder(str(Scope(account=account, livemode=livemode, project=project))),
+            last_apply=self.ledger.last_finished(account, livemode, project),
+        )
 
     def import_specs(self, kinds: Sequence[str] = ()) -> Import:
         """Write specs with `adopt:` for what exists in the account and nobody manages."""
@@ -261,7 +323,26 @@ class Project:
     @cached_property
     def outside(self) -> Outside:
         """The ports that use cases work through."""
-        return Outside(api=self.api, clock=self._clock, progress=self._progress, kinds=BY_NAME)
+        return Outside(api=self.api, clock=self._clock, progress=self._progress, kinds=BY_NAME, mirrors=self.mirrors)
+
+    @property
+    def _offline(self) -> Outside:
+        """The ports of a plan that asks Stripe nothing: it needs no key."""
+        api = OfflineApi(self.pins.livemode)
+        return Outside(api=api, clock=self._clock, progress=self._progress, kinds=BY_NAME, mirrors=self.mirrors)
+
+    @cached_property
+    def mirrors(self) -> SqlMirrors:
+        """The mirrors in the store; looking for one does not make a store."""
+        return SqlMirrors(lambda: self._database, self._clock, self.pins.livemode, self._has_store)
+
+    def _has_store(self) -> bool:
+        """Whether a store can be there: not where CI plans without the secret of its address."""
+        store = self.file.store
+        if isinstance(store, KeySource):
+            return store.kind != "env" or bool(self._environ.get(store.name, "").strip())
+        file = sqlite_file(store, base_folder=self.file.folder)
+        return file is None or file.exists()
 
     @cached_property
     def _database(self) -> Database:

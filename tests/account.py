@@ -24,7 +24,8 @@ from reconciler.emulator.app import ConnectionDropped, Request, handle
 from reconciler.emulator.clock import FrozenClock
 from reconciler.emulator.world import World
 from reconciler.engine.apply import Applied, ApplyOptions, apply
-from reconciler.engine.make_plan import Outside, PlanOptions, make_plan
+from reconciler.engine.make_plan import PlanOptions, make_plan
+from reconciler.engine.outside import Outside
 from reconciler.engine.target import Pins
 from reconciler.kinds import BY_NAME
 from reconciler.ports.billing import BillingApi
@@ -59,6 +60,9 @@ class Silent:
     """Progress that nobody watches."""
 
     def start(self, what: str, total: int | None) -> None:
+        """Say nothing."""
+
+    def expect(self, about: int) -> None:
         """Say nothing."""
 
     def advance(self, count: int = 1) -> None:

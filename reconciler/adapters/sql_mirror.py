@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.core.mirrored import Parent, Source, Version
@@ -28,6 +28,7 @@ from reconciler.store.mirror_rows import (
     write_rows,
 )
 from reconciler.store.mirror_tables import (
+    LINES,
     MIRROR_CURSORS,
     MIRROR_DOUBTS,
     MIRROR_SEEN,
@@ -237,6 +238,35 @@ class SqlMirror:
         with self._database.read() as connection:
             return tuple(Doubt(*row) for row in connection.execute(query))
 
+    def events_of(self, ids: Sequence[str]) -> Iterator[Mapping[str, Value]]:
+        """The stored events about these objects, newest first."""
+        table, raw = TABLES[EVENT.name], RAW_OBJECTS
+        same = and_(*(raw.c[name] == table.c[name] for name in ("account", "livemode", "id")))
+        query = select(raw.c.raw).join_from(table, raw, and_(same, raw.c.type == EVENT.name))
+        newest = (table.c.created.desc(), table.c.id.desc())
+        with self._database.read() as connection:
+            for first in range(0, len(ids), _READ_AT_ONCE):
+                some = ids[first : first + _READ_AT_ONCE]
+                about = query.where(self._target.of(table), table.c.object_id.in_(some)).order_by(*newest)
+                yield from map(read_raw, connection.execute(about).scalars())
+
+    def subscriptions_by_price(self, prices: Sequence[str]) -> Mapping[str, int]:
+        """How many subscriptions that have not been canceled each of these prices has."""
+        items, owners = LINES["subscription_items"], TABLES["subscription"]
+        same = and_(
+            *(owners.c[name] == items.c[name] for name in ("account", "livemode")), owners.c.id == items.c.subscription
+        )
+        query = (
+            select(items.c.price, func.count(items.c.subscription.distinct()))
+            .join_from(items, owners, same)
+            .where(self._target.of(items))
+            .where(owners.c.deleted_at.is_(None), owners.c.status != "canceled")
+            .group_by(items.c.price)
+        )
+        with self._database.read() as connection:
+            counts = {price: count for price, count in connection.execute(query)}
+        return {price: counts.get(price, 0) for price in prices}
+
     def raws(self, type: str) -> Iterator[Mapping[str, Value]]:
         """Every live object of a type, decimals as Decimal."""
         table, raw = TABLES[type], RAW_OBJECTS
@@ -294,6 +324,14 @@ class SqlMirror:
             row = {**self._target.key(), "type": type, **values}
             numbered.append(replace(window, id=connection.execute(made, row).scalar_one()))
         return numbered
+
+
+def mirrored_accounts(database: Database, livemode: bool) -> list[str]:
+    """The accounts that a store has a mirror of, in one mode."""
+    table = MIRROR_TYPES
+    query = select(table.c.account).distinct().where(table.c.livemode == livemode).order_by(table.c.account)
+    with database.read() as connection:
+        return list(connection.execute(query).scalars())
 
 
 def _group(put: Put) -> tuple[str, int, Source, bool]:

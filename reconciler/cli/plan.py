@@ -20,10 +20,17 @@ CHANGES = 2
 @click.option("--out", type=click.Path(path_type=Path), help="Save the plan for apply; .gz is compressed.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes.")
 @click.option("--select", multiple=True, metavar="GLOB", help="Plan only these addresses and what they need.")
+@click.option(
+    "--refresh",
+    type=click.Choice(["auto", "live", "none"]),
+    default="auto",
+    show_default=True,
+    help="auto: the mirror if it was synced, caught up; live: Stripe's lists; none: the mirror as it is.",
+)
 @consent_options
 @project_options("text", "json", "markdown")
 def plan_command(
-    call: Call, out: Path | None, detailed_exitcode: bool, select: tuple[str, ...], consent: Consent
+    call: Call, out: Path | None, detailed_exitcode: bool, select: tuple[str, ...], refresh: str, consent: Consent
 ) -> int:
     """Show what would change in Stripe, in calls and in money. Changes nothing; a read-only key is enough.
 
@@ -31,9 +38,10 @@ def plan_command(
     Exit codes: 0 done, 1 error, 2 changes (with --detailed-exitcode), 3 wrong target, 4 refused by a guard.
     Example:  billplan plan --out plan.jsonl
               billplan plan --select 'price.pro_*' --detailed-exitcode
+              billplan plan --refresh none     (from the mirror alone: no key, no request)
     """
     with call.project() as project:
-        review = project.plan(select=select, consent=consent)
+        review = project.plan(select=select, consent=consent, refresh=refresh)
     echo_review(review, call)
     if out is not None:
         save_plan(review.plan, out)

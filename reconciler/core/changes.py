@@ -55,8 +55,20 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What Stripe's event tells of a change: when (epoch seconds, UTC), and by which request; None: by no request."""
+
+    event: str
+    at: int
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """A field of an owned object that somebody changed outside: as last applied (None where unknown), and as it is."""
+    """A field of an owned object that somebody changed outside: as last applied (None where unknown), and as it is.
+
+    `told` is there where the mirror has the event of the change.
+    """
 
     address: Address
     remote_id: str
@@ -64,3 +76,4 @@ class Drift:
     applied: Value
     known: bool
     live: Value
+    told: Told | None = None

@@ -53,7 +53,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """Whom a plan is for and what it was made from. Times are epoch seconds, UTC, by Stripe's clock."""
+    """Whom a plan is for and what it was made from. Times are epoch seconds, UTC, by Stripe's clock.
+
+    `mirror_as_of`: how old the oldest part is that came from the mirror; None where all was listed live.
+    """
 
     format_version: str
     tool_version: str
@@ -65,6 +68,7 @@ class Header:
     created_at: int
     expires_at: int
     environment: str | None = None
+    mirror_as_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,6 +180,7 @@ def _resource_drift(drift: list[Drift], kinds: Kinds) -> Document:
             "after": _nested(body, {d.name: d.live for d in drift}, frozenset()),
         },
         "applied_unknown": [d.name for d in drift if not d.known],
+        "told": {d.name: asdict(d.told) for d in drift if d.told is not None},
     }
 
 

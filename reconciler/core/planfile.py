@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from reconciler.core.address import parse_address
-from reconciler.core.changes import Action, Change, Drift, FieldDiff
+from reconciler.core.changes import Action, Change, Drift, FieldDiff, Told
 from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan, Step, Unchanged, precondition_json
@@ -241,6 +241,7 @@ def _drift(drift: Drift) -> _Record:
         "applied": drift.applied,
         "known": drift.known,
         "live": drift.live,
+        **({} if drift.told is None else {"told": asdict(drift.told)}),
     }
 
 
@@ -252,6 +253,7 @@ def _read_drift(record: _Record) -> Drift:
         applied=record["applied"],
         known=record["known"],
         live=record["live"],
+        told=Told(**record["told"]) if "told" in record else None,
     )
 
 

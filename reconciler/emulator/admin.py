@@ -57,9 +57,10 @@ def _answer(worlds: Sequence[World], request: Request) -> dict[str, Any] | None:
                     world.add_fault(fault)
                 return {"faults": len(world.faults.registered)}
         case "POST", "clock":
-            seconds = json.loads(request.text)["advance"]
+            document = json.loads(request.text)
+            seconds = document.get("advance") if isinstance(document, dict) else None
             if not isinstance(seconds, int | float) or isinstance(seconds, bool):
-                raise AdminError("advance is a number of seconds")
+                raise AdminError("the clock takes a number of seconds to advance")
             for clock in {id(world.clock): world.clock for world in worlds}.values():
                 clock.advance(seconds)
             return {"now": worlds[0].now()}

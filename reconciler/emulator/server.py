@@ -93,12 +93,8 @@ class Handler(BaseHTTPRequestHandler):
     def _exchange(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         request = Request(self.command, self.path, dict(self.headers.items()), body)
-        if request.path.startswith(PREFIX):
-            self._send(handle_admin(self.server.worlds, request))
-            return
-        world = _world_of(self.server.worlds, request)
         try:
-            response = handle(world, request)
+            response = self._answer(request)
         except ConnectionDropped:
             self._hang_up()
             return
@@ -106,6 +102,11 @@ class Handler(BaseHTTPRequestHandler):
             if self.server.saver is not None and self.command != "GET":
                 self.server.saver.changed()
         self._send(response)
+
+    def _answer(self, request: Request) -> Response:
+        if request.path.startswith(PREFIX):
+            return handle_admin(self.server.worlds, request)
+        return handle(_world_of(self.server.worlds, request), request)
 
     def _send(self, response: Response) -> None:
         self.send_response_only(response.status)

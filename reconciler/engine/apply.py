@@ -11,7 +11,8 @@ from reconciler.core.journal import Run, fold
 from reconciler.core.plan import Plan, Step
 from reconciler.core.results import Outcome, Result
 from reconciler.engine.gate import Gate
-from reconciler.engine.make_plan import Outside, touched_kinds
+from reconciler.engine.make_plan import touched_kinds
+from reconciler.engine.outside import Outside
 from reconciler.engine.perform import Work, perform
 from reconciler.engine.refresh import refresh
 from reconciler.engine.sight import Sight, Since

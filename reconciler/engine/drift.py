@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.core.changes import Action, Drift
+from reconciler.core.changes import Action, Drift, Told
 from reconciler.core.plan import Plan
+from reconciler.core.values import Value
 
 
 def with_vanished(plan: Plan, applied: Mapping[str, str]) -> Plan:
@@ -33,3 +34,35 @@ def with_vanished(plan: Plan, applied: Mapping[str, str]) -> Plan:
         for c in plan.changes
     )
     return replace(plan, changes=changes, drift=(*plan.drift, *drift))
+
+
+def tell(plan: Plan, events: Callable[[Sequence[str]], Iterable[Mapping[str, Value]]]) -> Plan:
+    """Add to a plan's drift when, and by which request, each field was changed, where an event tells.
+
+    `events` gives the known events about objects, newest first.
+    """
+    if not plan.drift:
+        return plan
+    found: dict[tuple[str, str], Told] = {}
+    wanted = {(d.remote_id, d.name) for d in plan.drift}
+    for event in events(sorted({id for id, _ in wanted})):
+        id = str(event["data"]["object"]["id"])
+        for name in (name for one, name in wanted if one == id and (id, name) not in found):
+            if _speaks_of(event, name):
+                request = event.get("request") or {}
+                found[id, name] = Told(event=str(event["id"]), at=int(event["created"]), request_id=request.get("id"))
+    return replace(plan, drift=tuple(replace(d, told=found.get((d.remote_id, d.name))) for d in plan.drift))
+
+
+def _speaks_of(event: Mapping[str, Value], name: str) -> bool:
+    """Say whether an event changed an attribute: `metadata[tier]` stands in `previous_attributes.metadata.tier`."""
+    if name == "id":
+        return str(event["type"]).endswith(".deleted")
+    value: Value = event["data"].get("previous_attributes")
+    for key in name.replace("]", "").split("["):
+        if not isinstance(value, Mapping):
+            return value is not None
+        if key not in value:
+            return False
+        value = value[key]
+    return True

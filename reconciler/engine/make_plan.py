@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from reconciler.core.address import Address
-from reconciler.core.diagnostics import SourceRange, in_order
+from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange, in_order
 from reconciler.core.guards import Guards, refusals
 from reconciler.core.kind import Kind
 from reconciler.core.locate import PlanRequest
@@ -17,26 +17,13 @@ from reconciler.core.resources import Desired, Specs
 from reconciler.core.selection import select
 from reconciler.core.suggest import suggestion
 from reconciler.core.validate import check_specs
-from reconciler.engine.refresh import refresh
-from reconciler.engine.target import Pins, Target, check_target
-from reconciler.engine.usage import count_subscriptions
+from reconciler.engine.look import RefreshMode, Seen, look
+from reconciler.engine.outside import Outside
+from reconciler.engine.target import Pins
 from reconciler.errors import BillplanError, SpecError
-from reconciler.ports.billing import BillingApi
-from reconciler.ports.clock import Clock
-from reconciler.ports.progress import Progress
 
 # Unknown references and moves to nowhere: they follow from names that were not read.
 _OF_NAMES = frozenset({"BP1301", "BP1305"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outside:
-    """The ports that use cases work through."""
-
-    api: BillingApi
-    clock: Clock
-    progress: Progress
-    kinds: Mapping[str, Kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +36,7 @@ class PlanOptions:
     environment: str | None = None
     select: tuple[str, ...] = ()
     takeover: frozenset[str] = frozenset()
+    refresh: RefreshMode = RefreshMode.LIVE
 
 
 def checked(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[Desired, ...]:
@@ -71,18 +59,17 @@ def _line(source: SourceRange) -> tuple[str, int]:
 def make_plan(specs: Specs, outside: Outside, options: PlanOptions) -> Plan:
     """Plan the way from the account as it is to the specs."""
     desired = checked(specs, outside.kinds, options.pins.project)
-    target = check_target(outside.api, options.pins, outside.clock)
-    snapshot = refresh(outside.api, list(outside.kinds.values()), options.pins.project, outside.progress)
+    seen = look(outside, options.pins, options.refresh)
     request = PlanRequest(
         project=options.pins.project,
         moved=specs.moved,
         removed=specs.removed,
         takeover=options.takeover,
     )
-    whole = Planner(desired, snapshot, outside.kinds, request).draft()
+    whole = Planner(desired, seen.snapshot, outside.kinds, request).draft()
     _check_selection(options.select, {d.address for d in desired} | {c.address for c in whole.changes})
     draft = select(whole, options.select)
-    return _plan(draft, specs, outside, options, target)
+    return _plan(draft, specs, outside, options, seen)
 
 
 def _check_selection(globs: Sequence[str], addresses: Set[Address]) -> None:
@@ -96,7 +83,8 @@ def _check_selection(globs: Sequence[str], addresses: Set[Address]) -> None:
             )
 
 
-def _plan(draft: Draft, specs: Specs, outside: Outside, options: PlanOptions, target: Target) -> Plan:
+def _plan(draft: Draft, specs: Specs, outside: Outside, options: PlanOptions, seen: Seen) -> Plan:
+    target = seen.target
     header = Header(
         format_version=FORMAT_VERSION,
         tool_version=version("billplan"),
@@ -108,19 +96,28 @@ def _plan(draft: Draft, specs: Specs, outside: Outside, options: PlanOptions, ta
         created_at=target.now,
         expires_at=target.now + options.expires_in,
         environment=options.environment,
+        mirror_as_of=seen.mirror_as_of,
     )
     return Plan(
         header=header,
-        changes=count_subscriptions(outside.api, draft.changes),
+        changes=seen.count(draft.changes),
         steps=draft.steps,
         drift=draft.drift,
-        diagnostics=draft.diagnostics,
+        diagnostics=(*draft.diagnostics, *_notes(seen)),
         refusals=refusals(draft.changes, draft.owned, options.guards),
         unmanaged=draft.unmanaged,
         owned=draft.owned,
         unchanged=draft.unchanged,
         complete=not options.select,
     )
+
+
+def _notes(seen: Seen) -> tuple[Diagnostic, ...]:
+    """Say why the mirror was not used, where it was expected to be."""
+    if not seen.note:
+        return ()
+    hint = "billplan status says how the mirror is; --refresh=live does without it"
+    return (Diagnostic(code="BP1601", summary=seen.note, severity=Severity.WARNING, hint=hint),)
 
 
 def touched_kinds(plan: Plan, kinds: Mapping[str, Kind]) -> Sequence[Kind]:

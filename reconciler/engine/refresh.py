@@ -15,14 +15,21 @@ from reconciler.ports.progress import Progress
 
 
 def refresh(api: BillingApi, kinds: Sequence[Kind], project: str, progress: Progress) -> Snapshot:
+    """See every object of these kinds live, retired ones included."""
+    return snapshot_of(list_kinds(api, kinds, progress), kinds, project)
+
+
+def list_kinds(api: BillingApi, kinds: Sequence[Kind], progress: Progress) -> list[Observed]:
     """List every object of these kinds live, retired ones included; kinds in parallel, pages as they come."""
+    if not kinds:
+        return []
     progress.start("reading Stripe", None)
     try:
-        with ThreadPoolExecutor(max_workers=max(1, len(kinds))) as pool:
+        with ThreadPoolExecutor(max_workers=len(kinds)) as pool:
             listed = list(pool.map(lambda kind: list_kind(api, kind, {}, progress), kinds))
     finally:
         progress.finish()
-    return snapshot_of([one for part in listed for one in part], kinds, project)
+    return [one for part in listed for one in part]
 
 
 def snapshot_of(observed: Sequence[Observed], kinds: Sequence[Kind], project: str) -> Snapshot:

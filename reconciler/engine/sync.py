@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
@@ -88,6 +88,7 @@ def sync(ports: SyncPorts, options: SyncOptions) -> Synced:
         ports.progress.start("reading Stripe", None)
         try:
             run.list_all()
+            ports.progress.start("reading events", None)
             run.catch_up()
         except BaseException:
             tools.stop.set()
@@ -131,6 +132,8 @@ class _Run:
         """List every type that needs it, several at a time; one that hangs on others comes after them."""
         self._begin()
         wanted = self._wanted()
+        self._tell_how_many(wanted)
+        self._begin_carried(wanted)
         waiting = {m.name: m for m in wanted}
         with ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="type") as pool:
             running: dict[Future[None], str] = {}
@@ -173,10 +176,31 @@ class _Run:
                 mirror.fail(name, Status.PENDING, f"not synced for {days} days, more than events are kept for")
         mirror.move_cursor(now)
 
+    def _begin_carried(self, wanted: Sequence[Mirrored]) -> None:
+        """Begin what comes along with others before those are listed: what they bring from then on has been seen."""
+        tools, after = self._tools, self._options.created_after
+        for mirrored in wanted:
+            if mirrored.carried and not self._begun(mirrored):
+                tools.mirror.begin(mirrored.name, tools.time.now(), [], after)
+
+    def _begun(self, mirrored: Mirrored) -> bool:
+        """Say whether an interrupted listing can be gone on with."""
+        standing = self._tools.mirror.standings()[mirrored.name]
+        begun = standing.status in (Status.SYNCING, Status.ERROR) and standing.started_at is not None
+        return begun and standing.wanted_after == self._options.created_after
+
     def _wanted(self) -> list[Mirrored]:
         standings = self._tools.mirror.standings()
         asked = self._asked()
         return [m for m in MIRRORED if m.name in asked and self._must_list(standings[m.name])]
+
+    def _tell_how_many(self, wanted: Sequence[Mirrored]) -> None:
+        """Expect as many objects as last time, if everything was listed in the same way before."""
+        standings = self._tools.mirror.standings()
+        after = self._options.created_after
+        if wanted and all(standings[m.name].fresh and standings[m.name].created_after == after for m in wanted):
+            counts = self._tools.mirror.counts()
+            self._tools.progress.expect(sum(counts[m.name] for m in wanted if not m.carried))
 
     def _asked(self) -> set[str]:
         if not self._options.objects:
@@ -198,10 +222,8 @@ class _Run:
 
     def _list(self, mirrored: Mirrored) -> None:
         tools, after = self._tools, self._options.created_after
-        standing = tools.mirror.standings()[mirrored.name]
-        begun = standing.status in (Status.SYNCING, Status.ERROR) and standing.started_at is not None
         try:
-            list_type(mirrored, after, begun and standing.wanted_after == after, tools)
+            list_type(mirrored, after, self._begun(mirrored), tools)
             with self._lock:
                 self.listed.add(mirrored.name)
         except RemoteError as error:

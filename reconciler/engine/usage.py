@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.attrs import root
 from reconciler.core.changes import Action, Change
+from reconciler.core.values import Value
 from reconciler.engine.listing import list_pages
 from reconciler.errors import RemoteRejected
 from reconciler.ports.billing import BillingApi
@@ -16,19 +17,33 @@ from reconciler.ports.billing import BillingApi
 _ONE_BY_ONE = 3
 
 
-def count_subscriptions(api: BillingApi, changes: Sequence[Change]) -> tuple[Change, ...]:
-    """Add to each replaced or archived price's change how many subscriptions keep billing it."""
+# How many live subscriptions there are of each of these prices.
+Count = Callable[[Sequence[str]], Mapping[str, int]]
+
+
+def note_subscriptions(changes: Sequence[Change], counted: Count | None) -> tuple[Change, ...]:
+    """Add to each replaced or archived price's change how many subscriptions keep billing it.
+
+    `counted` tells it for prices' ids; None where nothing can.
+    """
     leaving = {c.remote_id for c in changes if _leaves(c) and c.remote_id}
     if not leaving:
         return tuple(changes)
+    if counted is None:
+        return _noted(changes, "its subscriptions were not counted: the mirror has none (billplan sync)")
     try:
-        counts = _count(api, sorted(leaving))
+        counts = counted(sorted(leaving))
     except RemoteRejected as error:
         if error.status != 403:
             raise
-        note = "its subscriptions were not counted: the key lacks rak_subscription_read"
-        return tuple(replace(c, notes=(*c.notes, note)) if _leaves(c) else c for c in changes)
-    return tuple(replace(c, notes=(*c.notes, _note(counts[str(c.remote_id)]))) if _leaves(c) else c for c in changes)
+        return _noted(changes, "its subscriptions were not counted: the key lacks rak_subscription_read")
+    return tuple(
+        replace(c, notes=(*c.notes, _note(counts.get(str(c.remote_id), 0)))) if _leaves(c) else c for c in changes
+    )
+
+
+def _noted(changes: Sequence[Change], note: str) -> tuple[Change, ...]:
+    return tuple(replace(c, notes=(*c.notes, note)) if _leaves(c) else c for c in changes)
 
 
 def _leaves(change: Change) -> bool:
@@ -36,7 +51,8 @@ def _leaves(change: Change) -> bool:
     return change.address.kind == "price" and change.action in (Action.REPLACE, Action.RETIRE) and sold_by_subscription
 
 
-def _count(api: BillingApi, prices: Sequence[str]) -> Counter[str]:
+def count_live(api: BillingApi, prices: Sequence[str]) -> Counter[str]:
+    """Count the live subscriptions of prices by listing them."""
     counts: Counter[str] = Counter()
     if len(prices) <= _ONE_BY_ONE:
         for price in prices:
@@ -44,8 +60,16 @@ def _count(api: BillingApi, prices: Sequence[str]) -> Counter[str]:
         return counts
     for page, _ in list_pages(api, "/v1/subscriptions", {}):
         for subscription in page:
-            counts.update({str(item["price"]["id"]) for item in subscription["items"]["data"]})
+            counts.update({str(item["price"]["id"]) for item in _items(api, subscription)})
     return counts
+
+
+def _items(api: BillingApi, subscription: Mapping[str, Value]) -> list[Mapping[str, Value]]:
+    """All items of a subscription: an answer shows the first ten."""
+    if not subscription["items"].get("has_more"):
+        return list(subscription["items"]["data"])
+    pages = list_pages(api, "/v1/subscription_items", {"subscription": subscription["id"]})
+    return [item for page, _ in pages for item in page]
 
 
 def _note(count: int) -> str:

@@ -153,6 +153,14 @@ class Mirror(Protocol):
         """What must be read again."""
         ...
 
+    def events_of(self, ids: Sequence[str]) -> Iterator[Mapping[str, Value]]:
+        """The stored events about these objects, newest first."""
+        ...
+
+    def subscriptions_by_price(self, prices: Sequence[str]) -> Mapping[str, int]:
+        """How many subscriptions that have not been canceled each of these prices has."""
+        ...
+
     def raws(self, type: str) -> Iterator[Mapping[str, Value]]:
         """Every live object of a type, decimals as Decimal."""
         ...

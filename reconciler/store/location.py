@@ -44,6 +44,11 @@ def parse_location(url: str, *, base_folder: Path) -> Location:
     raise StoreError("the store's URL is neither of SQLite nor of PostgreSQL", hint=_FORMS)
 
 
+def sqlite_file(url: str, *, base_folder: Path) -> Path | None:
+    """The file of a store in SQLite; None for one in PostgreSQL. Raises StoreError as `parse_location` does."""
+    return parse_location(url, base_folder=base_folder).path
+
+
 def _sqlite(rest: str, base_folder: Path) -> Location:
     # "sqlite:///a.db" and "sqlite:////abs/a.db" are how SQLAlchemy writes "a.db" and "/abs/a.db".
     name = rest.removeprefix("///")

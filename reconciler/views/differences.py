@@ -16,7 +16,7 @@ from reconciler.core.fields import ChangeClass, FieldType
 from reconciler.core.kind import Kind
 from reconciler.core.resources import MARKS
 from reconciler.core.shapes import ListOf, MapOf, Struct
-from reconciler.core.types import Amount
+from reconciler.core.types import Amount, show_moment
 from reconciler.core.values import Attrs, Value, decimal_text
 from reconciler.views.notation import Notation, clean, part_type
 
@@ -109,10 +109,18 @@ def drift_rows(drift: Drift, change: Change | None, kind: Kind | None, notation:
     )
     what_next = "" if change is None else _what_next(drift, change, sides, notation)
     unknown = "" if drift.known else "what was applied is not known"
-    remark = "; ".join(t for t in (unknown, what_next) if t)
+    remark = "; ".join(t for t in (unknown, told(drift), what_next) if t)
     # What was applied, and what is, is there: a reference says which resource it is, not that it is to come.
     rows = _rows(sides, replace(notation, pending=frozenset()))
     return [replace(row, remark="; ".join(t for t in (row.remark, remark) if t)) for row in rows]
+
+
+def told(drift: Drift) -> str:
+    """Say when and by which request a field was changed, as far as an event tells."""
+    if drift.told is None:
+        return ""
+    by = f"request {drift.told.request_id}" if drift.told.request_id else "no request, so by Stripe itself"
+    return f"changed {show_moment(drift.told.at)} by {by} ({drift.told.event})"
 
 
 def _what_next(drift: Drift, change: Change, sides: _Sides, notation: Notation) -> str:

@@ -8,7 +8,7 @@ from itertools import groupby
 from reconciler.core.plan import Plan
 from reconciler.core.plan_json import Kinds, plan_document
 from reconciler.views import outline
-from reconciler.views.differences import Row, drift_rows
+from reconciler.views.differences import Row, drift_rows, told
 from reconciler.views.outline import counted
 from reconciler.views.page import Page
 from reconciler.views.redact import redact_value
@@ -41,7 +41,8 @@ def render_drift(plan: Plan, kinds: Kinds, *, color: bool, width: int) -> str:
         page.line((notation.address(address), "bold"), (f"  {notation.plain(remote_id)}", "dim"), indent=2)
         for one in drifts:
             if one.name == "id":
-                page.line(("it is gone from Stripe", "bold red"), indent=6)
+                how = f"  ({told(one)})" if one.told else ""
+                page.line(("it is gone from Stripe", "bold red"), how.replace("changed", "deleted", 1), indent=6)
                 continue
             for row in drift_rows(one, changes.get(address), kinds.get(address.kind), notation):
                 _write(page, row)

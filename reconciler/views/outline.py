@@ -188,5 +188,7 @@ def final_changes(plan: Plan) -> list[Change]:
 
 
 def made(plan: Plan) -> str:
-    """Say when the plan was made and until when it holds."""
-    return f"made {show_moment(plan.header.created_at)}, expires {show_moment(plan.header.expires_at)}"
+    """Say when the plan was made, how old what it saw was if it came from the mirror, and until when it holds."""
+    header = plan.header
+    seen = "" if header.mirror_as_of is None else f" from the mirror as of {show_moment(header.mirror_as_of)}"
+    return f"made {show_moment(header.created_at)}{seen}, expires {show_moment(header.expires_at)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -47,9 +48,14 @@ def run_command(arguments: Sequence[str], *, folder: Path, environ: Mapping[str,
     return Command(
         seconds=seconds,
         processor_seconds=usage.ru_utime + usage.ru_stime,
-        megabytes=usage.ru_maxrss * _RSS_UNIT / _MEGABYTE,
+        megabytes=peak_megabytes(usage),
         lines=tuple(lines),
     )
+
+
+def peak_megabytes(usage: resource.struct_rusage) -> float:
+    """The most memory that a process ever had."""
+    return usage.ru_maxrss * _RSS_UNIT / _MEGABYTE
 
 
 def print_figure(name: str, value: float, unit: str, bound: str = "") -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.core.address import Address
-from reconciler.core.changes import Action, Change, Drift, FieldDiff
+from reconciler.core.changes import Action, Change, Drift, FieldDiff, Told
 from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan, Step, Unchanged
@@ -88,12 +88,20 @@ PLANS = st.builds(
         created_at=MOMENTS,
         expires_at=MOMENTS,
         environment=st.none() | TEXTS,
+        mirror_as_of=st.none() | MOMENTS,
     ),
     changes=tuples(CHANGES),
     steps=tuples(STEPS),
     drift=tuples(
         st.builds(
-            Drift, address=ADDRESSES, remote_id=TEXTS, name=TEXTS, applied=VALUES, known=st.booleans(), live=VALUES
+            Drift,
+            address=ADDRESSES,
+            remote_id=TEXTS,
+            name=TEXTS,
+            applied=VALUES,
+            known=st.booleans(),
+            live=VALUES,
+            told=st.none() | st.builds(Told, event=TEXTS, at=MOMENTS, request_id=st.none() | TEXTS),
         )
     ),
     diagnostics=tuples(
@@ -299,7 +307,7 @@ def test_a_float_has_no_place_in_a_plan() -> None:
         list(write_lines(Plan(header=HEADER, changes=(change,), steps=())))
 
 
-@pytest.mark.parametrize("kind", [Plan, Change, FieldDiff, Drift, Diagnostic, Step, Header, Absent, Unchanged])
+@pytest.mark.parametrize("kind", [Plan, Change, FieldDiff, Drift, Told, Diagnostic, Step, Header, Absent, Unchanged])
 def test_every_field_is_a_part_of_the_round_trip(kind: type) -> None:
     source = Path(__file__).read_text()
     missing = [f.name for f in fields(kind) if f"{f.name}=" not in source]

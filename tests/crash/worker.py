@@ -17,7 +17,7 @@ from reconciler.adapters.sql_locks import SqlLocks
 from reconciler.adapters.stripe_api import ApiSettings, StripeApi
 from reconciler.core.values import Secret
 from reconciler.engine.apply import ApplyOptions, apply
-from reconciler.engine.make_plan import Outside
+from reconciler.engine.outside import Outside
 from reconciler.engine.target import Pins
 from reconciler.errors import BillplanError
 from reconciler.kinds import BY_NAME

@@ -16,21 +16,10 @@ from reconciler.emulator.state import dump_world, parse_world
 from reconciler.emulator.world import World
 from tests.emulator.client import Caller
 from tests.emulator.conftest import START
-from tests.emulator.sdk_contract import missing, paths, required
-from tests.emulator.test_sdk_contract import params_class, schema_paths
+from tests.emulator.sdk_contract import missing
 
 PATH = "/v1/entitlements/features"
 ATTACHED = "/v1/products/{id}/features"
-CONTRACT = {
-    ("post", PATH): "entitlements.FeatureCreateParams",
-    ("post", PATH + "/{id}"): "entitlements.FeatureUpdateParams",
-    ("get", PATH + "/{id}"): "entitlements.FeatureRetrieveParams",
-    ("get", PATH): "entitlements.FeatureListParams",
-    ("post", ATTACHED): "ProductCreateFeatureParams",
-    ("get", ATTACHED + "/{inner}"): "ProductRetrieveFeatureParams",
-    ("delete", ATTACHED + "/{inner}"): "ProductDeleteFeatureParams",
-    ("get", ATTACHED): "ProductListFeaturesParams",
-}
 
 
 @pytest.fixture
@@ -44,13 +33,6 @@ def feature(call: Caller, key: str = "sso", **more: Any) -> str:
 
 def ids(call: Caller, path: str, **params: Any) -> list[str]:
     return [row["id"] for row in call.get(path, params).body["data"]]
-
-
-@pytest.mark.parametrize("key", CONTRACT, ids=" ".join)
-def test_parameters_are_those_of_the_sdk(key: tuple[str, str]) -> None:
-    params, schema = params_class(CONTRACT[key]), ROUTES.routes[key].schema
-    assert {path for path, _ in schema_paths(schema)} == set(paths(params))
-    assert set(required(params)) == set(schema.required)
 
 
 def test_answers_hold_every_field_of_the_sdk(call: Caller) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -298,4 +299,25 @@ def test_admin_routes(world: World, server: Server) -> None:
     log = get(f"{base}/log", timeout=5).json()["requests"]
     assert [(line["method"], line["path"], line["status"]) for line in log] == [("GET", "/v1/products", 429)]
     assert post(f"{base}/faults", json={"kind": "bogus"}, timeout=5).status_code == 400
+    for body in ({}, [], {"advance": "60"}, {"advance": True}, {"advance": -1}):
+        assert post(f"{base}/clock", json=body, timeout=5).status_code == 400
     assert get(f"{base}/nothing", timeout=5).status_code == 404
+
+
+def test_what_the_own_routes_change_is_saved_soon(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+
+    def saved() -> dict[str, Any]:
+        for _ in range(100):
+            if path.exists():
+                found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+                path.unlink()
+                return found
+            time.sleep(0.05)
+        raise AssertionError("nothing was saved")
+
+    with serve(world, state_file=path) as server:
+        assert post(f"{server.url}/_emulator/clock", json={"advance": 60}, timeout=5).status_code == 200
+        assert saved()["worlds"][0]["now"] == START + 60
+        assert post(f"{server.url}/_emulator/happenings", json={"count": 10}, timeout=5).status_code == 200
+        assert saved()["worlds"][0]["tables"]["event"]

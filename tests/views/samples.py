@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.changes import Action, Change, Drift, FieldDiff
+from reconciler.core.changes import Action, Change, Drift, FieldDiff, Told
 from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan, Step, Unchanged
@@ -30,6 +30,7 @@ def header(*, livemode: bool = True, environment: str | None = "production") -> 
         created_at=1_800_000_000,
         expires_at=1_800_086_400,
         environment=environment,
+        mirror_as_of=None if environment is None else 1_799_999_940,
     )
 
 
@@ -215,7 +216,15 @@ REFUSED_COUPON = Change(
     source=SourceRange("specs/coupons.yaml", 9, 5),
 )
 DRIFT = (
-    Drift(address=PRO, remote_id="prod_pro", name="name", applied="Pro Plus", known=True, live="Pro"),
+    Drift(
+        address=PRO,
+        remote_id="prod_pro",
+        name="name",
+        applied="Pro Plus",
+        known=True,
+        live="Pro",
+        told=Told(event="evt_1Nv0", at=1_799_990_000, request_id="req_9aBc"),
+    ),
     Drift(address=PRO, remote_id="prod_pro", name="description", applied=None, known=False, live="Edited by hand"),
     Drift(
         address=Address("promotion_code", "gift"),

@@ -1,0 +1,182 @@
+"""Look: what a plan sees of the account, live or through the mirror, and how old that is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.changes import Change
+from reconciler.core.idempotency import Scope
+from reconciler.core.kind import Kind
+from reconciler.core.resources import Observed, Origin, Snapshot
+from reconciler.core.standing import Standing
+from reconciler.core.values import Value
+from reconciler.engine.catch_up import GAP_SECONDS, catch_up
+from reconciler.engine.outside import Outside
+from reconciler.engine.refresh import list_kinds, snapshot_of
+from reconciler.engine.sync import SyncPorts, lock_scope, tools_of
+from reconciler.engine.target import Pins, Target, check_target
+from reconciler.engine.usage import count_live, note_subscriptions
+from reconciler.errors import BillplanError, LockHeld, RemoteError, StoreError
+from reconciler.mirrored import BY_NAME as MIRRORED
+from reconciler.ports.mirror import Mirror
+
+_SUBSCRIPTION = "subscription"
+
+
+class RefreshMode(StrEnum):
+    """AUTO: the mirror, caught up, where it was synced; else live. LIVE: lists of Stripe. NONE: the mirror as it is."""
+
+    AUTO = "auto"
+    LIVE = "live"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was seen. `mirror_as_of`: the age of the oldest part that came from the mirror, None where all is live.
+
+    `note` says why the mirror was not used though it is there. `count` tells how many live subscriptions use prices.
+    """
+
+    target: Target
+    snapshot: Snapshot
+    count: Callable[[Sequence[Change]], tuple[Change, ...]]
+    mirror_as_of: int | None = None
+    note: str = ""
+
+
+def look(outside: Outside, pins: Pins, mode: RefreshMode) -> Seen:
+    """See the account as the mode says."""
+    if mode is RefreshMode.NONE:
+        return _look_at_mirror(outside, pins)
+    target = check_target(outside.api, pins, outside.clock)
+    mirror, note = (None, "") if mode is RefreshMode.LIVE else _caught_up(outside, target)
+    return _look_live(outside, target, mirror, note)
+
+
+def _look_live(outside: Outside, target: Target, mirror: Mirror | None, note: str) -> Seen:
+    standings = {} if mirror is None else mirror.standings()
+    kept = _kept(outside.kinds, standings, target.now)
+    listed = [kind for kind in outside.kinds.values() if kind not in kept]
+    observed = list_kinds(outside.api, listed, outside.progress)
+    if mirror is not None:
+        observed += _observe(mirror, kept, standings)
+    counted = mirror if mirror is not None and _usable(standings[_SUBSCRIPTION], target.now) else None
+    return Seen(
+        target=target,
+        snapshot=snapshot_of(observed, list(outside.kinds.values()), target.scope.project),
+        count=lambda changes: note_subscriptions(changes, _counter(outside, counted)),
+        mirror_as_of=_oldest(standings, kept),
+        note=note,
+    )
+
+
+def _counter(outside: Outside, mirror: Mirror | None) -> Callable[[Sequence[str]], Mapping[str, int]]:
+    if mirror is not None:
+        return mirror.subscriptions_by_price
+    return lambda prices: count_live(outside.api, prices)
+
+
+def _caught_up(outside: Outside, target: Target) -> tuple[Mirror | None, str]:
+    """Open the mirror and catch up; None where it cannot stand for the account, and why if it was expected to."""
+    if outside.mirrors is None:
+        return None, ""
+    account, livemode = target.scope.account, target.scope.livemode
+    try:
+        mirror = outside.mirrors.of(account, livemode)
+        if mirror is None or not _kept(outside.kinds, mirror.standings(), target.now):
+            return None, ""
+        ports = SyncPorts(
+            api=outside.api,
+            clock=outside.clock,
+            locks=outside.mirrors.locks,
+            progress=outside.progress,
+            mirror_of=lambda account, livemode: mirror,
+        )
+        with ports.locks.acquire(lock_scope(account, livemode), "a plan that catches up"):
+            outside.progress.start("catching up with Stripe", None)
+            try:
+                catch_up(tools_of(ports, mirror, target.now), poll=())
+            finally:
+                outside.progress.finish()
+        return mirror, ""
+    except LockHeld as error:
+        return None, f"planned from live lists, since the mirror is being written: {error.message}"
+    except (StoreError, RemoteError) as error:
+        return None, f"planned from live lists, since the mirror could not be used: {error.message}"
+
+
+def _look_at_mirror(outside: Outside, pins: Pins) -> Seen:
+    """See the mirror as it is, without a word to Stripe."""
+    if outside.mirrors is None:
+        raise BillplanError("there is no store to plan from", hint="plan with --refresh=live")
+    account, now = pins.account or outside.mirrors.only_account(), outside.clock.now()
+    mirror = outside.mirrors.of(account, pins.livemode)
+    standings = {} if mirror is None else mirror.standings()
+    lacking = [name for name in outside.kinds if name not in standings or not _whole(standings[name])]
+    if mirror is None or lacking:
+        message = f"the mirror of {account} is not whole: it lacks {', '.join(lacking) or 'everything'}"
+        raise BillplanError(message, hint=f"billplan sync --objects {','.join(lacking)}; billplan status says more")
+    kinds = list(outside.kinds.values())
+    counted = mirror.subscriptions_by_price if _whole(standings[_SUBSCRIPTION]) else None
+    scope = Scope(account=account, livemode=pins.livemode, project=pins.project)
+    return Seen(
+        target=Target(scope=scope, now=now),
+        snapshot=snapshot_of(_observe(mirror, kinds, standings), kinds, pins.project),
+        count=lambda changes: note_subscriptions(changes, counted),
+        mirror_as_of=_oldest(standings, kinds),
+    )
+
+
+def _kept(kinds: Mapping[str, Kind], standings: Mapping[str, Standing], now: int) -> list[Kind]:
+    """The kinds whose rows, caught up, stand for the account."""
+    return [
+        kind
+        for kind in kinds.values()
+        if kind.name in standings
+        and _usable(standings[kind.name], now)
+        and all(_usable(standings[need], now) for need in _holders(kind))
+    ]
+
+
+def _usable(standing: Standing, now: int) -> bool:
+    return _whole(standing) and now - (standing.as_of or 0) <= GAP_SECONDS
+
+
+def _whole(standing: Standing) -> bool:
+    return standing.fresh and standing.created_after is None
+
+
+def _oldest(standings: Mapping[str, Standing], kinds: Iterable[Kind]) -> int | None:
+    return min((standings[kind.name].as_of or 0 for kind in kinds), default=None)
+
+
+def _observe(mirror: Mirror, kinds: Iterable[Kind], standings: Mapping[str, Standing]) -> list[Observed]:
+    """Read stored objects as a list page would have shown them: what was kept as an id is whole again."""
+    observed = []
+    for kind in kinds:
+        whole = {name: {str(raw["id"]): raw for raw in mirror.raws(name)} for name in _holders(kind)}
+        for raw in mirror.raws(kind.name):
+            for path in MIRRORED[kind.name].inline:
+                raw = _filled(raw, path.split("."), whole)
+            observed.append(kind.observe(raw, standings[kind.name].as_of or 0, Origin.MIRROR))
+    return observed
+
+
+def _holders(kind: Kind) -> list[str]:
+    """The types whose objects a kind sees inside its own, and the mirror keeps as their ids."""
+    return [path.split(".")[-1] for path in MIRRORED[kind.name].inline if path in kind.expand]
+
+
+def _filled(
+    raw: Mapping[str, Value], path: Sequence[str], whole: Mapping[str, Mapping[str, Value]]
+) -> dict[str, Value]:
+    name, *rest = path
+    inner = raw.get(name)
+    if rest:
+        return {**raw, name: _filled(inner, rest, whole) if isinstance(inner, Mapping) else inner}
+    if not isinstance(inner, str) or name not in whole:
+        return dict(raw)
+    return {**raw, name: whole[name].get(inner, {"id": inner, "deleted": True})}
