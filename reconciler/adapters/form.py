@@ -8,24 +8,6 @@ from urllib.parse import urlencode
 
 from reconciler.core.values import Value, decimal_text
 
-# raw_request takes these names for itself, and they would never arrive.
-_TAKEN_BY_SDK = frozenset(
-    {
-        "api_key",
-        "base",
-        "content_type",
-        "headers",
-        "idempotency_key",
-        "max_network_retries",
-        "method_",
-        "stripe_account",
-        "stripe_context",
-        "stripe_version",
-        "url_",
-        "usage",
-    }
-)
-
 
 def form_params(params: Mapping[str, Value]) -> dict[str, Value]:
     """Turn parameters into nested dicts, lists and strings.
@@ -33,9 +15,6 @@ def form_params(params: Mapping[str, Value]) -> dict[str, Value]:
     Raises ValueError for what a form cannot say (None, an empty list or hash: the encoder would drop them in silence,
     where '' unsets), and TypeError for floats, references and secrets.
     """
-    taken = sorted(_TAKEN_BY_SDK.intersection(params))
-    if taken:
-        raise ValueError(f"parameters that cannot be sent by this name: {', '.join(taken)}")
     return {name: _form_value(name, value) for name, value in params.items()}
 
 

@@ -8,7 +8,6 @@ from decimal import Decimal, InvalidOperation
 from email.utils import mktime_tz, parsedate_tz
 
 import msgspec
-import stripe
 
 from reconciler.core.values import Value
 from reconciler.ports.billing import Answer
@@ -73,21 +72,7 @@ class Reply:
         return Answer(body=self.body, request_id=self.request_id, date=date, replayed=self.replayed)
 
 
-def reply_of(answered: stripe.StripeResponse) -> Reply:
-    """Read a success of the SDK."""
-    return reply_of_wire(answered.code, answered.headers, answered.body)
-
-
-def reply_of_error(error: stripe.StripeError) -> Reply:
-    """Read an error of the SDK, which has the status, headers and body that it was made from."""
-    headers: object = error.headers
-    if not headers and isinstance(error.json_body, Mapping) and isinstance(error, stripe.APIError):
-        # For a body that is not JSON, stripe 16 puts the headers where the parsed body belongs.
-        headers = error.json_body
-    return reply_of_wire(error.http_status or 0, headers if isinstance(headers, Mapping) else {}, error.http_body or "")
-
-
-def reply_of_wire(status: int, headers: Mapping[str, str], content: bytes | str) -> Reply:
+def reply_of(status: int, headers: Mapping[str, str], content: bytes | str) -> Reply:
     """Read an answer that nothing has interpreted yet."""
     named = {str(name).lower(): str(value) for name, value in headers.items()}
     return Reply(status=status, headers=named, body=_hash(content))

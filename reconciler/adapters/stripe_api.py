@@ -15,10 +15,10 @@ from reconciler.adapters.connection import connection_failure
 from reconciler.adapters.endpoint import endpoint_name
 from reconciler.adapters.form import form_params
 from reconciler.adapters.limiter import Limiter
-from reconciler.adapters.reply import Reply, reply_of, reply_of_error
+from reconciler.adapters.reply import Reply
 from reconciler.adapters.retry import Jitter, RetryPolicy
 from reconciler.adapters.setback import Operation, Setback, final_error, lost, refused
-from reconciler.adapters.stripe_get import StripeGet
+from reconciler.adapters.stripe_wire import StripeWire
 from reconciler.adapters.whole_body import WholeBodySession
 from reconciler.core.values import Secret, Value
 from reconciler.errors import WrongTarget
@@ -40,6 +40,16 @@ class ApiSettings:
     connect_seconds: float = 10.0
     read_seconds: float = 80.0
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request, as each try sends it."""
+
+    operation: Operation
+    form: Mapping[str, Value]
+    idempotency_key: str | None
+    before_send: Callable[[], None]
 
 
 class StripeApi:
@@ -65,15 +75,7 @@ class StripeApi:
         timeout = (settings.connect_seconds, settings.read_seconds)
         session: Any = WholeBodySession()
         self._http = http_client or stripe.RequestsClient(timeout=timeout, session=session)
-        client = stripe.StripeClient(
-            key.text,
-            base_addresses={"api": settings.api_base.rstrip("/")},
-            max_network_retries=0,
-            http_client=self._http,
-            stripe_version=stripe.api_version,
-        )
-        self._send: Callable[..., Any] = client.raw_request
-        self._get = StripeGet(key, api_base=settings.api_base, http_client=self._http)
+        self._wire = StripeWire(key, api_base=settings.api_base, http_client=self._http)
 
     @property
     def api_version(self) -> str:
@@ -107,21 +109,15 @@ class StripeApi:
         operation = Operation(method=method.lower(), path=path, host=self._host)
         if operation.method not in _METHODS:
             raise ValueError(f"{operation}: not a method of Stripe's API")
-        sent = form_params(params)
-        if operation.method == "post":
-            if not idempotency_key or not _KEY.fullmatch(idempotency_key):
-                raise ValueError(f"{operation}: a POST needs an idempotency key of at most 255 plain characters")
-            # Others ignore it: https://docs.stripe.com/api/idempotent_requests
-            sent["idempotency_key"] = idempotency_key
-        return self._until_answered(operation, sent, before_send)
+        if operation.method == "post" and not (idempotency_key and _KEY.fullmatch(idempotency_key)):
+            raise ValueError(f"{operation}: a POST needs an idempotency key of at most 255 plain characters")
+        return self._until_answered(_Call(operation, form_params(params), idempotency_key, before_send))
 
-    def _until_answered(
-        self, operation: Operation, sent: Mapping[str, Value], before_send: Callable[[], None]
-    ) -> Answer:
+    def _until_answered(self, call: _Call) -> Answer:
         started = self._clock.monotonic()
         in_doubt, tries = False, 0
         while True:
-            outcome = self._try_once(operation, sent, before_send)
+            outcome = self._try_once(call)
             if isinstance(outcome, Answer):
                 return outcome
             tries += 1
@@ -138,15 +134,14 @@ class StripeApi:
                 raise final_error(outcome, in_doubt=in_doubt, effort=effort)
             self._clock.sleep(wait)
 
-    def _try_once(
-        self, operation: Operation, sent: Mapping[str, Value], before_send: Callable[[], None]
-    ) -> Answer | Setback:
+    def _try_once(self, call: _Call) -> Answer | Setback:
+        operation = call.operation
         turn = self._limiter.acquire(endpoint_name(operation.method, operation.path))
         status, reason = None, ""
         try:
             # Only now: the turn may have been long in coming.
-            before_send()
-            reply = self._exchange(operation, sent)
+            call.before_send()
+            reply = self._exchange(call)
             if isinstance(reply, Setback):
                 return reply
             self._reached = True
@@ -155,16 +150,12 @@ class StripeApi:
         finally:
             self._limiter.release(turn, status, reason)
 
-    def _exchange(self, operation: Operation, sent: Mapping[str, Value]) -> Reply | Setback:
+    def _exchange(self, call: _Call) -> Reply | Setback:
+        operation = call.operation
         try:
-            if operation.method == "get":
-                return self._get.send(operation.path, sent)
-            answered: stripe.StripeResponse = self._send(operation.method, operation.path, **sent)
+            return self._wire.send(operation.method, operation.path, call.form, call.idempotency_key)
         except stripe.APIConnectionError as error:
             return lost(operation, connection_failure(error))
-        except stripe.StripeError as error:
-            return reply_of_error(error)
-        return reply_of(answered)
 
 
 def _host(api_base: str) -> str:

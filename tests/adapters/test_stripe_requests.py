@@ -35,11 +35,6 @@ def test_parameters_cannot_hold(name: str) -> None:
         form_params({"p": value})
 
 
-def test_names_that_the_sdk_keeps_for_itself_are_refused() -> None:
-    with pytest.raises(ValueError, match="headers, usage"):
-        form_params({"usage": 1, "headers": 2})
-
-
 def test_decimals_are_plain_text() -> None:
     assert form_params({"a": Decimal("1E+3"), "b": Decimal("0.10"), "c": -5, "d": True}) == {
         "a": "1000",
