@@ -5,21 +5,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from reconciler.core.mirrored import Mirrored, Source
 from reconciler.core.standing import Window
-from reconciler.engine.reading import Found, Reader, StripeTime, rows_in
+from reconciler.engine.reading import Found, Reader, Stopped, StripeTime, rows_in
 from reconciler.engine.windows import Windows, divide, rest_of
 from reconciler.ports.mirror import Doubt, Kept, Mirror, Page, Put
 from reconciler.ports.progress import Progress
 
 # Enough for one endpoint's 25 requests a second where an answer takes a third of a second.
 WORKERS = 8
-
-
-class Stopped(Exception):
-    """The sync is ending before its work is done. Seen by its own threads alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +28,7 @@ class Tools:
     progress: Progress
     api_version: str
     floor: int
-    stop: threading.Event = field(default_factory=threading.Event)
+    stop: threading.Event
 
 
 Store = Callable[[Found, Sequence[Window]], Kept]
@@ -77,7 +73,7 @@ def read_windows(mirrored: Mirrored, store: Store, tools: Tools) -> None:
             rest: Sequence[Window] = ()
             try:
                 found = tools.reader.page(mirrored, window)
-                rest = store(found, _left(found, windows, tools)).rest
+                rest = store(found, _left(mirrored, found, windows, tools)).rest
                 tools.progress.advance(len(found.objects))
             except BaseException:
                 failed.set()
@@ -93,11 +89,13 @@ def read_windows(mirrored: Mirrored, store: Store, tools: Tools) -> None:
         raise Stopped
 
 
-def _left(found: Found, windows: Windows, tools: Tools) -> Sequence[Window]:
+def _left(mirrored: Mirrored, found: Found, windows: Windows, tools: Tools) -> Sequence[Window]:
     """What is left of a window, cut up for the threads that have nothing to read."""
     if not found.more:
         return ()
-    return divide(rest_of(found.window, found.objects), found.objects, windows.wanting + 1, tools.floor)
+    # A list without a filter on `created` would be read whole for each part.
+    parts = windows.wanting + 1 if mirrored.by_created else 1
+    return divide(rest_of(found.window, found.objects), found.objects, parts, tools.floor)
 
 
 def _store(mirrored: Mirrored, found: Found, rest: Sequence[Window], tools: Tools) -> Kept:
@@ -132,12 +130,15 @@ def read_singly(doubts: Sequence[Doubt], types: Mapping[str, Mirrored], tools: T
 
 def _answer(mirrored: Mirrored, doubt: Doubt, tools: Tools) -> list[Put]:
     read = tools.reader.one if mirrored.parent is None else tools.reader.all_of
+    # What is stored was heard of before the request begins, whatever the clocks say.
+    known = tools.mirror.versions(doubt.type, [doubt.id]).get(doubt.id)
     found = read(mirrored, doubt.id)
+    at = found.at if known is None else max(found.at, known.at)
     puts = [
-        Put(type=type, id=row.id, row=row, at=found.at, source=Source.READ)
+        Put(type=type, id=row.id, row=row, at=at if type == doubt.type else found.at, source=Source.READ)
         for type, rows in rows_in(mirrored, found).items()
         for row in rows
     ]
     if not puts and mirrored.parent is None:
-        puts.append(Put(type=mirrored.name, id=doubt.id, row=None, at=found.at, source=Source.READ, gone=True))
+        puts.append(Put(type=mirrored.name, id=doubt.id, row=None, at=at, source=Source.READ, gone=True))
     return puts

@@ -127,10 +127,12 @@ def catch_up(tools: Tools, *, poll: Sequence[str], whole_history: bool = False) 
     ear = _listen(tools, whole_history)
     now = tools.mirror.standings()[EVENT.name].as_of or 0
     ready = [name for name, s in tools.mirror.standings().items() if s.status is Status.READY and name != EVENT.name]
+    _come_due(ear, tools, ready, now)
+    _settle(tools)
+    # Last, since what events left open may be the parents of what is listed now.
     for name in poll:
         if name in ready:
             list_type(BY_NAME[name], tools.mirror.standings()[name].created_after, False, tools)
-    _come_due(ear, tools, ready, now)
     _settle(tools)
     tools.mirror.advance([name for name in ready if not BY_NAME[name].polled], now)
     tools.mirror.move_cursor(now)
@@ -143,10 +145,13 @@ def _listen(tools: Tools, whole_history: bool) -> Ear:
     if standing.status in (Status.SYNCING, Status.ERROR) and standing.started_at is not None:
         _listen_once(tools, standing.started_at)
         tools.mirror.move_cursor(standing.started_at)
+        standing = tools.mirror.standings()[EVENT.name]
     since = max(0, (tools.mirror.cursor() or 0) - OVERLAP_SECONDS)
-    first = whole_history and standing.listed_at is None
+    # A first look without the history, or one after a gap, has not all the events that Stripe keeps.
+    limited = standing.status is Status.PENDING or standing.created_after is not None
+    kept = (None if whole_history else since) if limited else None
     now = tools.time.now()
-    tools.mirror.begin(EVENT.name, now, [Window(since=None if first else since)], None)
+    tools.mirror.begin(EVENT.name, now, [Window(since=None if limited and whole_history else since)], kept)
     return _listen_once(tools, now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -39,12 +40,25 @@ class Found:
     window: Window
 
 
-class Reader:
-    """Reads what the mirror keeps. Safe from several threads."""
+class Stopped(Exception):
+    """The sync is ending before its work is done. Seen by its own threads alone."""
 
-    def __init__(self, api: BillingApi, time: StripeTime) -> None:
+
+class Reader:
+    """Reads what the mirror keeps. Safe from several threads; once `stop` is set, it raises Stopped."""
+
+    def __init__(self, api: BillingApi, time: StripeTime, stop: threading.Event) -> None:
         self._api = api
         self._time = time
+        self._stop = stop
+
+    def _get(self, path: str, params: Mapping[str, Value]) -> Mapping[str, Value]:
+        return self._api.request("get", path, params, before_send=self._go_on).body
+
+    def _go_on(self) -> None:
+        """Before each try: a stop must not wait for an endless row of them."""
+        if self._stop.is_set():
+            raise Stopped
 
     def page(self, mirrored: Mirrored, window: Window) -> Found:
         """Read the next page of a window; one whose cursor was deleted meanwhile is taken up from where it stood."""
@@ -63,9 +77,9 @@ class Reader:
             params[mirrored.parent.param] = window.parent
         at = self._time.now()
         if mirrored.single:
-            body = self._api.request("get", path, params).body
+            body = self._get(path, params)
             return Found(objects=[body], at=at, more=False, window=window)
-        body = self._api.request("get", path, {**params, **_bounds(mirrored, window)}).body
+        body = self._get(path, {**params, **_bounds(mirrored, window)})
         objects = [self._whole(mirrored, raw) for raw in body["data"]]
         return Found(objects=objects, at=at, more=bool(body["has_more"]) and bool(objects), window=window)
 
@@ -75,7 +89,7 @@ class Reader:
         at = self._time.now()
         nothing = Found(objects=(), at=at, more=False, window=Window())
         try:
-            body = self._api.request("get", path, params).body
+            body = self._get(path, params)
         except RemoteRejected as error:
             if missing(error):
                 return nothing

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from reconciler.core.mirrored import Mirrored
 from reconciler.core.standing import Standing, Status
-from reconciler.engine.backfill import Stopped, Tools, list_type
+from reconciler.engine.backfill import Tools, list_type
 from reconciler.engine.catch_up import GAP_SECONDS, catch_up
-from reconciler.engine.reading import Reader, StripeTime
+from reconciler.engine.reading import Reader, Stopped, StripeTime
 from reconciler.engine.target import Pins, check_target, mode
 from reconciler.errors import PartialSync, RemoteError, RemoteRejected, StoreError
 from reconciler.mirrored import BY_NAME, EVENT, MIRRORED
@@ -107,13 +107,15 @@ def sync(ports: SyncPorts, options: SyncOptions) -> Synced:
 def tools_of(ports: SyncPorts, mirror: Mirror, stripe_now: int) -> Tools:
     """Put together what a sync works with."""
     time = StripeTime(ports.clock, stripe_now - ports.clock.now())
+    stop = threading.Event()
     return Tools(
-        reader=Reader(ports.api, time),
+        reader=Reader(ports.api, time, stop),
         mirror=mirror,
         time=time,
         progress=ports.progress,
         api_version=ports.api.api_version,
         floor=_FIRST_ACCOUNTS,
+        stop=stop,
     )
 
 
@@ -178,27 +180,37 @@ class _Run:
 
     def _begin_carried(self, wanted: Sequence[Mirrored]) -> None:
         """Begin what comes along with others before those are listed: what they bring from then on has been seen."""
-        tools, after = self._tools, self._options.created_after
+        tools = self._tools
         for mirrored in wanted:
             if mirrored.carried and not self._begun(mirrored):
-                tools.mirror.begin(mirrored.name, tools.time.now(), [], after)
+                tools.mirror.begin(mirrored.name, tools.time.now(), [], self._after(mirrored))
 
     def _begun(self, mirrored: Mirrored) -> bool:
         """Say whether an interrupted listing can be gone on with."""
         standing = self._tools.mirror.standings()[mirrored.name]
         begun = standing.status in (Status.SYNCING, Status.ERROR) and standing.started_at is not None
-        return begun and standing.wanted_after == self._options.created_after
+        return begun and standing.wanted_after == self._after(mirrored)
+
+    def _after(self, mirrored: Mirrored) -> int | None:
+        """From which creation on a type is listed: one without such a filter is limited by those it hangs on."""
+        if mirrored.by_created:
+            return self._options.created_after
+        limits = [self._after(BY_NAME[need]) for need in _needs(mirrored)]
+        return max((limit for limit in limits if limit is not None), default=None)
 
     def _wanted(self) -> list[Mirrored]:
         standings = self._tools.mirror.standings()
         asked = self._asked()
-        return [m for m in MIRRORED if m.name in asked and self._must_list(standings[m.name])]
+        wanted = {m.name for m in MIRRORED if m.name in asked and self._must_list(m, standings[m.name])}
+        for mirrored in [BY_NAME[name] for name in wanted if BY_NAME[name].carried]:
+            # It comes with its holders only.
+            wanted |= set() if self._begun(mirrored) else _needs(mirrored)
+        return [m for m in MIRRORED if m.name in wanted]
 
     def _tell_how_many(self, wanted: Sequence[Mirrored]) -> None:
         """Expect as many objects as last time, if everything was listed in the same way before."""
-        standings = self._tools.mirror.standings()
-        after = self._options.created_after
-        if wanted and all(standings[m.name].fresh and standings[m.name].created_after == after for m in wanted):
+        known = self._tools.mirror.standings()
+        if wanted and all(known[m.name].fresh and known[m.name].created_after == self._after(m) for m in wanted):
             counts = self._tools.mirror.counts()
             self._tools.progress.expect(sum(counts[m.name] for m in wanted if not m.carried))
 
@@ -211,19 +223,22 @@ class _Run:
             asked |= {need for name in asked for need in _needs(BY_NAME[name])}
         return asked
 
-    def _must_list(self, standing: Standing) -> bool:
+    def _must_list(self, mirrored: Mirrored, standing: Standing) -> bool:
         options = self._options
         named = standing.type in options.objects or not options.objects
         if standing.status is Status.SKIPPED:
             return standing.type in options.objects or options.full
         if standing.status is not Status.READY or (options.full and named):
             return True
-        return standing.created_after is not None and named and (options.created_after or 0) < standing.created_after
+        limited = standing.created_after
+        return limited is not None and named and (self._after(mirrored) or 0) < limited
 
     def _list(self, mirrored: Mirrored) -> None:
-        tools, after = self._tools, self._options.created_after
+        tools = self._tools
         try:
-            list_type(mirrored, after, self._begun(mirrored), tools)
+            if self._lacks_others(mirrored):
+                return
+            list_type(mirrored, self._after(mirrored), self._begun(mirrored), tools)
             with self._lock:
                 self.listed.add(mirrored.name)
         except RemoteError as error:
@@ -231,10 +246,23 @@ class _Run:
         except Stopped:
             return
 
+    def _lacks_others(self, mirrored: Mirrored) -> bool:
+        """Say of a type that hangs on another whether that one could not be listed; its standing then says so."""
+        standings = self._tools.mirror.standings()
+        for need in sorted(_needs(mirrored)):
+            if not standings[need].fresh:
+                skipped = standings[need].status is Status.SKIPPED
+                why = f"it is listed through {need}, which is {standings[need].status.value}"
+                self._note(mirrored, why, skipped)
+                return True
+        return False
+
     def _give_up(self, mirrored: Mirrored, error: RemoteError) -> None:
         """Say why a type cannot be listed; the others go on."""
         skipped = isinstance(error, RemoteRejected) and not_enabled(error)
-        why = error.message if skipped else _why(mirrored, error)
+        self._note(mirrored, error.message if skipped else _why(mirrored, error), skipped)
+
+    def _note(self, mirrored: Mirrored, why: str, skipped: bool) -> None:
         self._tools.mirror.fail(mirrored.name, Status.SKIPPED if skipped else Status.ERROR, why)
         with self._lock:
             (self.skipped if skipped else self.failed)[mirrored.name] = why
