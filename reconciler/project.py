@@ -23,6 +23,7 @@ from reconciler.core.changes import Action, Change
 from reconciler.core.collector import collector_paused
 from reconciler.core.guards import Guards, refusals
 from reconciler.core.idempotency import Scope
+from reconciler.core.mirror_status import MirrorStatus
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Desired, Specs
 from reconciler.core.results import Result
@@ -32,7 +33,7 @@ from reconciler.engine.apply import Applied, ApplyOptions, apply
 from reconciler.engine.drift import tell, with_vanished
 from reconciler.engine.look import RefreshMode
 from reconciler.engine.make_plan import PlanOptions, checked, make_plan
-from reconciler.engine.mirror_status import MirrorStatus, types_of
+from reconciler.engine.mirror_status import types_of
 from reconciler.engine.outside import Outside
 from reconciler.engine.refresh import refresh
 from reconciler.engine.sync import Synced, SyncOptions, SyncPorts, lock_scope, sync

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -16,6 +16,8 @@ from reconciler.emulator.clock import FrozenClock, SystemClock
 from reconciler.emulator.seed import load_seed
 from reconciler.emulator.server import Server, serve
 from reconciler.emulator.world import World
+from reconciler.mirrored import EVENT, MIRRORED
+from reconciler.store.mirror_tables import RAW_OBJECTS, TABLES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -118,3 +120,32 @@ def test_the_seed_that_the_readme_describes_is_taken() -> None:
     (listed,) = re.findall(r"initial account from `--seed` \(JSON with (.*?):", README, flags=re.DOTALL)
     tables = re.findall(r"`(\w+)`", listed)
     load_seed(World(clock=FrozenClock(1_800_000_000)), {name: {} if name == "account" else [] for name in tables})
+
+
+def table_of_tables() -> str:
+    """Write the README's table of the mirror as the definitions say it."""
+
+    def listed(names: Iterable[str]) -> str:
+        return ", ".join(f"`{name}`" for name in names)
+
+    rows = ["| table | type | columns |", "|---|---|---|"]
+    for one in (*MIRRORED, EVENT):
+        rows.append(f"| `{one.table}` | `{one.name}` | {listed(c.name for c in one.columns)} |")
+        for lines in one.lines:
+            columns = ("account", "livemode", lines.owner, "position", *(c.name for c in lines.columns))
+            rows.append(f"| `{lines.table}` | in `{one.name}` | {listed(columns)} |")
+    return "\n".join(rows)
+
+
+def test_the_readmes_tables_are_those_of_the_mirror() -> None:
+    (shown,) = re.findall(r"^\| table \| type \| columns \|\n(?:\|.*\n)+", README, flags=re.MULTILINE)
+    assert shown.rstrip("\n") == table_of_tables()
+
+
+def test_what_the_readme_says_of_every_table_is_so() -> None:
+    (common,) = re.findall(r"Every table of a type has (.*?), and:", README, flags=re.DOTALL)
+    (whole,) = re.findall(r"as JSON is in `raw_objects` \((.*?)\)", README)
+    for one in (*MIRRORED, EVENT):
+        own = [column.name for column in one.columns]
+        assert re.findall(r"`(\w+)`", common) == [c.name for c in TABLES[one.name].c if c.name not in own]
+    assert re.findall(r"`(\w+)`", whole) == [c.name for c in RAW_OBJECTS.c]

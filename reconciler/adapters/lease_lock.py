@@ -12,9 +12,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from reconciler.adapters.lock_holder import lock_held, lock_lost
 from reconciler.adapters.process_identity import ProcessIdentity, has_ended, this_process
+from reconciler.core.holder import Holder
 from reconciler.errors import LockHeld, StoreError
 from reconciler.ports.clock import Clock
-from reconciler.ports.lock import HeldLock, Holder
+from reconciler.ports.lock import HeldLock
 from reconciler.store.database import Database
 from reconciler.store.tables import LOCKS
 

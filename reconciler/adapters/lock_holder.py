@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from reconciler.core.holder import Holder
 from reconciler.errors import LockHeld, LockLost
-from reconciler.ports.lock import Holder
 
 _AFTER_LOSS = "see who applies now, then make a new plan: what was sent is in the journal, and is not sent twice"
 
@@ -14,13 +14,17 @@ def lock_held(scope: str, holder: Holder) -> LockHeld:
     """Say who has the lock since when, and the way out."""
     return LockHeld(
         f"the lock of {scope} is held by {holder.who} since {utc(holder.since)}",
-        hint="wait until that apply has ended; if it is gone for good, break its lock: billplan unlock",
+        hint=f"wait until that run has ended; if it is gone for good, break its lock: {_breaking(scope)}",
     )
 
 
 def lock_lost(scope: str, reason: str) -> LockLost:
     """Say why the lock is ours no more."""
     return LockLost(f"the lock of {scope} was lost: {reason}; nothing more was sent", hint=_AFTER_LOSS)
+
+
+def _breaking(scope: str) -> str:
+    return "billplan unlock --mirror" if scope.startswith("mirror of ") else "billplan unlock"
 
 
 def utc(seconds: int) -> str:

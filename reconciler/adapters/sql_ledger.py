@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
 
 from reconciler.core.journal import Event, Record, Run
 from reconciler.errors import StoreError
@@ -19,7 +19,7 @@ class SqlLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._records = GroupCommit(database, RECORDS)
+        self._records = GroupCommit(database, _append)
 
     def start(self, run: Run) -> int:
         """Open a run, and return its id; the given id is ignored."""
@@ -39,7 +39,7 @@ class SqlLedger:
 
     def write(self, run_id: int, record: Record) -> None:
         """Append a record; durable when this returns."""
-        self._records.append(
+        self._records.add(
             {
                 "run_id": run_id,
                 "step_id": record.step_id,
@@ -103,6 +103,11 @@ class SqlLedger:
 
 def _of_target(account: str, livemode: bool, project: str) -> ColumnElement[bool]:
     return and_(RUNS.c.account == account, RUNS.c.livemode == livemode, RUNS.c.project == project)
+
+
+def _append(connection: Connection, rows: Sequence[Mapping[str, object]]) -> Sequence[None]:
+    connection.execute(insert(RECORDS), rows)
+    return [None] * len(rows)
 
 
 def _record(row: Row[Any]) -> Record:

@@ -7,8 +7,9 @@ from typing import assert_never
 
 from reconciler.adapters.advisory_lock import AdvisoryLocks
 from reconciler.adapters.lease_lock import LeaseLocks
+from reconciler.core.holder import Holder
 from reconciler.ports.clock import Clock
-from reconciler.ports.lock import HeldLock, Holder, Locks
+from reconciler.ports.lock import HeldLock, Locks
 from reconciler.store.database import Database
 from reconciler.store.location import Backend
 

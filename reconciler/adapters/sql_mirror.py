@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Table, and_, case, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.core.mirrored import Parent, Source, Version
@@ -16,9 +16,12 @@ from reconciler.core.values import Value
 from reconciler.mirrored import BY_NAME, EVENT
 from reconciler.ports.mirror import Doubt, EventPage, Kept, Page, Put
 from reconciler.store.database import Database
+from reconciler.store.group_commit import GroupCommit
 from reconciler.store.mirror_rows import (
+    Coded,
     Reading,
     Target,
+    code_rows,
     mark_doubted,
     mark_gone,
     mark_seen,
@@ -42,6 +45,8 @@ _TYPES = {**BY_NAME, EVENT.name: EVENT}
 _READ_AT_ONCE = 500
 _WINDOW = ("listing", "parent", "since", "until", "cursor", "reached")
 
+_CodedPage = tuple[Page, Mapping[str, Sequence[Coded]]]
+
 
 class SqlMirror:
     """Implements `reconciler.ports.mirror.Mirror` for one account in one mode. Safe from several threads."""
@@ -49,6 +54,7 @@ class SqlMirror:
     def __init__(self, database: Database, account: str, livemode: bool) -> None:
         self._database = database
         self._target = Target(account, livemode)
+        self._pages = GroupCommit(database, self._put_pages)
 
     def standings(self) -> Mapping[str, Standing]:
         """How far each type is, by name."""
@@ -86,20 +92,25 @@ class SqlMirror:
 
     def put_page(self, page: Page) -> Kept:
         """Store a page's newer rows and its window's progress, together."""
+        # Before the store's turn comes: this takes as long as the rest.
+        return self._pages.add((page, {type: code_rows(rows) for type, rows in page.rows.items()}))
+
+    def _put_pages(self, connection: Connection, pages: Sequence[_CodedPage]) -> list[Kept]:
+        return [self._put_page(connection, *page) for page in pages]
+
+    def _put_page(self, connection: Connection, page: Page, rows: Mapping[str, Sequence[Coded]]) -> Kept:
         changed = 0
-        with self._database.write() as connection:
-            for type, rows in page.rows.items():
-                written = write_rows(connection, self._target, type, rows, Reading(page.at, Source.READ))
-                changed += written.changed
-                mark_seen(connection, self._target, type, written.seen)
-                mark_doubted(connection, self._target, ((type, id) for id in written.doubted))
-            rest = self._move(connection, page.type, page.window, page.rest)
-        return Kept(changed=changed, rest=rest)
+        for type, coded in rows.items():
+            written = write_rows(connection, self._target, type, coded, Reading(page.at, Source.READ))
+            changed += written.changed
+            mark_seen(connection, self._target, type, written.seen)
+            mark_doubted(connection, self._target, ((type, id) for id in written.doubted))
+        return Kept(changed=changed, rest=self._move(connection, page.type, page.window, page.rest))
 
     def put_events(self, page: EventPage) -> Kept:
         """Store events, what they say, and their window's progress, together."""
         with self._database.write() as connection:
-            write_rows(connection, self._target, EVENT.name, page.rows, Reading(page.at, Source.READ))
+            write_rows(connection, self._target, EVENT.name, code_rows(page.rows), Reading(page.at, Source.READ))
             changed = self._put(connection, page.puts)
             mark_doubted(connection, self._target, ((d.type, d.id) for d in page.doubts))
             rest = self._move(connection, EVENT.name, page.window, page.rest)
@@ -124,7 +135,8 @@ class SqlMirror:
                 rows = [p.row or nothing_of(type, p.id) for p in group]
                 changed += sum(mark_gone(connection, self._target, type, row, reading) for row in rows)
             else:
-                written = write_rows(connection, self._target, type, [p.row for p in group if p.row], reading)
+                coded = code_rows(p.row for p in group if p.row)
+                written = write_rows(connection, self._target, type, coded, reading)
                 mark_doubted(connection, self._target, ((type, id) for id in written.doubted))
                 changed += written.changed
         return changed
@@ -153,8 +165,11 @@ class SqlMirror:
 
     def fail(self, type: str, status: Status, detail: str) -> None:
         """Say why a type is not ready; its windows stay, for the next run to go on with."""
+        table = MIRROR_TYPES
+        # Of a listing that had ended there is nothing to go on with.
+        started = case((table.c.status == Status.READY.value, None), else_=table.c.started_at)
         with self._database.write() as connection:
-            self._set(connection, type, {"status": status.value, "detail": detail})
+            self._set(connection, type, {"status": status.value, "detail": detail, "started_at": started})
 
     def advance(self, types: Sequence[str], as_of: int) -> None:
         """Say that these types are caught up as of then."""

@@ -19,6 +19,8 @@ from reconciler.cli.plan import plan_command
 from reconciler.cli.report import report, report_usage, wants_json
 from reconciler.cli.schema import schema_command
 from reconciler.cli.show import show_command
+from reconciler.cli.status import status_command
+from reconciler.cli.sync import sync_command
 from reconciler.cli.unlock import unlock_command
 from reconciler.cli.validate import validate_command
 from reconciler.cli.version import version_command
@@ -44,6 +46,8 @@ for command in (
     show_command,
     apply_command,
     drift_command,
+    sync_command,
+    status_command,
     import_command,
     schema_command,
     doctor_command,

@@ -28,7 +28,7 @@ EDITED_PRODUCT = "quickstart-pro"
 @click.command("demo", short_help="Watch billplan work on an emulated Stripe. No account needed.")
 @click.option("--keep", type=click.Path(path_type=Path, file_okay=False), help="Work in this new folder and keep it.")
 def demo_command(keep: Path | None) -> None:
-    """Watch billplan work: validate, plan, apply, an empty plan, a Dashboard edit, drift, repair. No account needed.
+    """Watch billplan work: validate, sync, plan, apply, an empty plan, an edit, drift, repair. No account needed.
 
     \b
     Example:  billplan demo
@@ -60,6 +60,7 @@ class _Tour:
     def run(self) -> None:
         self._say(f"An emulated Stripe answers at {self._url}; the specs are a copy of examples/quickstart.")
         self._billplan("Check the specs, offline.", ["validate"])
+        self._billplan("Copy the account into the store: plans read it there, and so can you, with SQL.", ["sync"])
         self._billplan("What would change? A reviewer reads this in the pull request.", ["plan", "--out", "first.plan"])
         self._billplan("Apply exactly that plan.", ["apply", "first.plan", "--auto-approve"])
         self._billplan("Plan again: nothing is left to do.", ["plan", "--detailed-exitcode"])

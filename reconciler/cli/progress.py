@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 from rich.text import Text
 
 from reconciler.ports.progress import Progress
+from reconciler.views.moments import span
 
 # Quick work stays silent; long work in a CI log says every so often that it lives.
 _LINE_SECONDS = 5.0
@@ -38,7 +39,7 @@ class Pace:
             of = f" of about {self.about:,}"
         rate = "" if not self.rate else f", {self.rate:,.0f}/s" if self.rate >= 1 else f", {self.rate * 60:,.0f}/min"
         left = self._left()
-        return f"{self.done:,}{of}{rate}" + ("" if left is None else f", {_span(left)} left")
+        return f"{self.done:,}{of}{rate}" + ("" if left is None else f", {span(max(1, left))} left")
 
     def _left(self) -> float | None:
         whole = self.about if self.total is None else self.total
@@ -46,14 +47,6 @@ class Pace:
         if whole is None or not self.rate or whole <= self.done:
             return None
         return (whole - self.done) / self.rate
-
-
-def _span(seconds: float) -> str:
-    whole = max(1, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    minutes = round(whole / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def progress_for(stream: TextIO) -> Progress:
@@ -127,7 +120,7 @@ class Lines:
         """Begin to count."""
         with self._lock:
             self._what, self._total, self._about = what, total, None  # type: str, int | None, int | None
-            self._done = self._told_done = 0
+            self.done = self._told_done = 0
             self._told = time.monotonic()
 
     def expect(self, about: int) -> None:
@@ -138,13 +131,13 @@ class Lines:
     def advance(self, count: int = 1) -> None:
         """Count on, and tell now and then how far it is and how fast it went since the last line."""
         with self._lock:
-            self._done += count
+            self.done += count
             now = time.monotonic()
             if now - self._told < _LINE_SECONDS:
                 return
-            rate = (self._done - self._told_done) / (now - self._told)
-            self._told, self._told_done = now, self._done
-            words = Pace(self._done, self._total, self._about, rate).words()
+            rate = (self.done - self._told_done) / (now - self._told)
+            self._told, self._told_done = now, self.done
+            words = Pace(self.done, self._total, self._about, rate).words()
             print(f"{self._what}: {words}", file=self._stream, flush=True)
 
     def finish(self) -> None:

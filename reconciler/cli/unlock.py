@@ -8,35 +8,48 @@ import sys
 import click
 
 from reconciler.cli.options import Call, project_options
+from reconciler.core.holder import Holder
 from reconciler.core.types import show_moment
+from reconciler.engine.sync import lock_scope
+from reconciler.project import Project
 
 
 @click.command("unlock", short_help="Release the lock of this project, whoever holds it.")
+@click.option("--mirror", is_flag=True, help="The lock of the mirror, which a sync holds, and not that of an apply.")
 @click.option("--auto-approve", is_flag=True, help="Do not ask. Needed where there is no terminal.")
 @project_options("text", "json")
-def unlock_command(call: Call, auto_approve: bool) -> int:
+def unlock_command(call: Call, mirror: bool, auto_approve: bool) -> int:
     """Release the lock of this project, whoever holds it. A running apply that loses it stops before its next call.
 
     \b
     Example:  billplan unlock
+              billplan unlock --mirror
     """
     with call.project() as project:
-        scope = str(project.scope)
+        scope = _scope(project, mirror)
         holder = project.locks.holder(scope)
         if holder is None:
             _say(call, None, f"No one holds the lock of {scope}.")
             return 0
-        since = show_moment(holder.since)
-        if not auto_approve:
-            if call.form == "json" or not (sys.stdin.isatty() and sys.stdout.isatty()):
-                raise click.UsageError("without a terminal to ask on, unlock needs --auto-approve")
-            click.echo(f"{holder.who} holds the lock of {scope} since {since}.")
-            if click.prompt("Type yes to break it", default="", show_default=False).strip() != "yes":
-                click.echo("The lock was left alone.", err=True)
-                return 1
+        if not auto_approve and not _agreed(call, scope, holder):
+            click.echo("The lock was left alone.", err=True)
+            return 1
         project.locks.release(scope)
+        since = show_moment(holder.since)
         _say(call, holder.who, f"Released the lock of {scope}, held by {holder.who} since {since}.")
         return 0
+
+
+def _scope(project: Project, mirror: bool) -> str:
+    scope = project.scope
+    return lock_scope(scope.account, scope.livemode) if mirror else str(scope)
+
+
+def _agreed(call: Call, scope: str, holder: Holder) -> bool:
+    if call.form == "json" or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise click.UsageError("without a terminal to ask on, unlock needs --auto-approve")
+    click.echo(f"{holder.who} holds the lock of {scope} since {show_moment(holder.since)}.")
+    return bool(click.prompt("Type yes to break it", default="", show_default=False).strip() == "yes")
 
 
 def _say(call: Call, holder: str | None, words: str) -> None:

@@ -12,6 +12,9 @@ from enum import StrEnum
 
 from reconciler.core.values import Value, decimal_text
 
+# Stands for the type of an event where no event tells: a moment in the object has come.
+DUE = "due"
+
 
 class ColumnType(StrEnum):
     """What a column holds. Amounts are WHOLE minor units, moments WHOLE epoch seconds (UTC); DECIMAL is a text."""
@@ -86,15 +89,15 @@ class Touch:
     """An event about one object that says that another one, of `type`, may not be what it was.
 
     `path` leads to that one's id; with `via`, to the id of a row of type `via[0]`, whose column `via[1]` has it. With
-    `column` it is every row that has the event's object there. `when`: only events of this type. `unknown`: only where
-    the mirror has no such row yet.
+    `column` it is every row that has the event's object there. `when`: only events of these types, or DUE. `unknown`:
+    only where the mirror has no such row yet.
     """
 
     type: str
     path: tuple[str, ...] = ("id",)
     via: tuple[str, str] | None = None
     column: str = ""
-    when: str = ""
+    when: tuple[str, ...] = ()
     unknown: bool = False
 
 

@@ -11,6 +11,7 @@ from reconciler.core.mirrored import Mirrored, Source
 from reconciler.core.standing import Window
 from reconciler.engine.reading import Found, Reader, Stopped, StripeTime, rows_in
 from reconciler.engine.windows import Windows, divide, rest_of
+from reconciler.errors import RemoteError
 from reconciler.ports.mirror import Doubt, Kept, Mirror, Page, Put
 from reconciler.ports.progress import Progress
 
@@ -112,20 +113,32 @@ def _sweep(mirrored: Mirrored, run: int, tools: Tools) -> None:
             [Put(type=mirrored.name, id=id, row=None, at=run, source=Source.READ, gone=True) for id in unseen]
         )
         return
-    read_singly([Doubt(mirrored.name, id) for id in unseen], {mirrored.name: mirrored}, tools)
+    unread = read_singly([Doubt(mirrored.name, id) for id in unseen], {mirrored.name: mirrored}, tools)
+    for error in unread.values():
+        raise error
 
 
-def read_singly(doubts: Sequence[Doubt], types: Mapping[str, Mirrored], tools: Tools) -> None:
-    """Read objects one by one, several at a time, and store each as it is; that settles the doubts about them."""
+def read_singly(doubts: Sequence[Doubt], types: Mapping[str, Mirrored], tools: Tools) -> dict[str, RemoteError]:
+    """Read objects one by one, several at a time, and store each as it is; that settles the doubts about them.
+
+    Return, by type, why some could not be read; those of other types are settled nevertheless.
+    """
+    failed: dict[str, RemoteError] = {}
 
     def settle(doubt: Doubt) -> None:
         if tools.stop.is_set():
             raise Stopped
-        tools.mirror.put(_answer(types[doubt.type], doubt, tools), [doubt])
+        if doubt.type in failed:
+            return
+        try:
+            tools.mirror.put(_answer(types[doubt.type], doubt, tools), [doubt])
+        except RemoteError as error:
+            failed.setdefault(doubt.type, error)
         tools.progress.advance()
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="single") as pool:
         list(pool.map(settle, doubts))
+    return failed
 
 
 def _answer(mirrored: Mirrored, doubt: Doubt, tools: Tools) -> list[Put]:

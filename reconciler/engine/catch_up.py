@@ -6,11 +6,12 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.evidence import Verdict, judge
-from reconciler.core.mirrored import Mirrored, Source, Touch, Version, read_row
+from reconciler.core.mirrored import DUE, Mirrored, Source, Touch, Version, read_row
 from reconciler.core.standing import Standing, Status, Window
 from reconciler.core.values import Value
 from reconciler.engine.backfill import Tools, list_type, read_singly, read_windows
 from reconciler.engine.reading import Found
+from reconciler.errors import RemoteError
 from reconciler.mirrored import BY_NAME, BY_OBJECT, EVENT, MIRRORED, TOUCHES
 from reconciler.ports.mirror import Doubt, EventPage, Kept, Put
 
@@ -101,7 +102,7 @@ class Ear:
     def touched(self, raw: Mapping[str, Value], event: str) -> Iterator[Doubt]:
         """Yield what else an event on this object puts in doubt."""
         for touch in TOUCHES.get(str(raw.get("object")), ()):
-            if self._kept(touch.type) and touch.when in ("", event):
+            if self._kept(touch.type) and event in (touch.when or (event,)):
                 yield from (Doubt(touch.type, id) for id in self._ids(touch, raw))
 
     def _ids(self, touch: Touch, raw: Mapping[str, Value]) -> Sequence[str]:
@@ -119,24 +120,29 @@ class Ear:
         return (str(id),)
 
 
-def catch_up(tools: Tools, *, poll: Sequence[str], whole_history: bool = False) -> None:
+def catch_up(tools: Tools, *, poll: Sequence[str], whole_history: bool = False) -> dict[str, RemoteError]:
     """Read the events since the cursor, then what they leave open; `poll` names types that no event tells of.
 
-    With `whole_history` the first look takes in every event that Stripe still has.
+    With `whole_history` the first look takes in every event that Stripe still has. Return, by type, why something
+    could not be read: such a type is not caught up, and what is in doubt of it stays so.
     """
     ear = _listen(tools, whole_history)
     now = tools.mirror.standings()[EVENT.name].as_of or 0
     ready = [name for name, s in tools.mirror.standings().items() if s.status is Status.READY and name != EVENT.name]
     _come_due(ear, tools, ready, now)
-    _settle(tools)
+    failed = _settle(tools)
     # Last, since what events left open may be the parents of what is listed now.
     for name in poll:
         if name in ready:
-            list_type(BY_NAME[name], tools.mirror.standings()[name].created_after, False, tools)
-    _settle(tools)
-    tools.mirror.advance([name for name in ready if not BY_NAME[name].polled], now)
+            try:
+                list_type(BY_NAME[name], tools.mirror.standings()[name].created_after, False, tools)
+            except RemoteError as error:
+                failed[name] = error
+    failed = {**_settle(tools), **failed}
+    tools.mirror.advance([name for name in ready if not BY_NAME[name].polled and name not in failed], now)
     tools.mirror.move_cursor(now)
     tools.mirror.forget_events(now - RETENTION_SECONDS)
+    return failed
 
 
 def _listen(tools: Tools, whole_history: bool) -> Ear:
@@ -170,14 +176,16 @@ def _come_due(ear: Ear, tools: Tools, ready: Sequence[str], now: int) -> None:
         for column in mirrored.due if mirrored.name in ready else ():
             for id in tools.mirror.due(mirrored.name, column, standings[mirrored.name].as_of or 0, now):
                 doubts.add(Doubt(mirrored.name, id))
-                doubts.update(ear.touched(tools.mirror.raw(mirrored.name, id) or {}, ""))
+                doubts.update(ear.touched(tools.mirror.raw(mirrored.name, id) or {}, DUE))
     tools.mirror.doubt(sorted(doubts, key=lambda d: (d.type, d.id)))
 
 
-def _settle(tools: Tools) -> None:
-    """Read what is in doubt, until nothing is: what comes along may be new."""
+def _settle(tools: Tools) -> dict[str, RemoteError]:
+    """Read what is in doubt, until nothing is: what comes along may be new. Return why some could not be read."""
+    failed: dict[str, RemoteError] = {}
     for _ in range(_PASSES):
-        doubts = tools.mirror.doubts()
+        doubts = [doubt for doubt in tools.mirror.doubts() if doubt.type not in failed]
         if not doubts:
-            return
-        read_singly(doubts, BY_NAME, tools)
+            break
+        failed |= read_singly(doubts, BY_NAME, tools)
+    return failed

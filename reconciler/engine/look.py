@@ -95,10 +95,11 @@ def _caught_up(outside: Outside, target: Target) -> tuple[Mirror | None, str]:
             progress=outside.progress,
             mirror_of=lambda account, livemode: mirror,
         )
-        with ports.locks.acquire(lock_scope(account, livemode), "a plan that catches up"):
+        with ports.locks.acquire(lock_scope(account, livemode), "a plan that catches up") as lock:
             outside.progress.start("catching up with Stripe", None)
             try:
-                catch_up(tools_of(ports, mirror, target.now), poll=())
+                for unread in catch_up(tools_of(ports, mirror, target.now, lock), poll=()).values():
+                    raise unread
             finally:
                 outside.progress.finish()
         return mirror, ""

@@ -1,44 +1,12 @@
-"""The status of the mirror: how far each type is, how many objects it has, how old they are."""
+"""The status of every type of the mirror, read from the store."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from reconciler.core.journal import Run
+from reconciler.core.mirror_status import TypeStatus
 from reconciler.core.mirrored import Mirrored
 from reconciler.core.standing import Standing
 from reconciler.mirrored import EVENT, MIRRORED
-from reconciler.ports.lock import Holder
 from reconciler.ports.mirror import Mirror
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TypeStatus:
-    """One type: its standing, how many live objects are stored, and how many doubts are open."""
-
-    type: str
-    table: str
-    standing: Standing
-    count: int
-    doubts: int = 0
-
-    def age(self, now: int) -> int | None:
-        """Seconds since the rows were known to be complete; None where they are not: an error never counts."""
-        return max(0, now - (self.standing.as_of or 0)) if self.standing.fresh else None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MirrorStatus:
-    """The whole mirror of one account in one mode, the last apply and who is at work. Times are epoch seconds, UTC."""
-
-    account: str
-    livemode: bool
-    now: int
-    types: tuple[TypeStatus, ...]
-    cursor: int | None
-    syncing: Holder | None = None
-    applying: Holder | None = None
-    last_apply: Run | None = None
 
 
 def types_of(mirror: Mirror) -> tuple[TypeStatus, ...]:

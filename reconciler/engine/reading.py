@@ -6,16 +6,20 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from reconciler.core.mirrored import Mirrored, Row, carried_in, read_row, shortened
+from reconciler.core.mirrored import Lines, Mirrored, Row, carried_in, read_row, shortened
 from reconciler.core.standing import Window
 from reconciler.core.values import Value
 from reconciler.engine.listing import list_pages
 from reconciler.engine.refresh import missing
-from reconciler.engine.windows import PAGE
+from reconciler.engine.windows import PAGE, rest_of
 from reconciler.errors import RemoteRejected
 from reconciler.mirrored import BY_NAME
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.clock import Clock
+from reconciler.ports.lock import HeldLock
+
+_CURSOR = "starting_after"
+_LINES_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +49,16 @@ class Stopped(Exception):
 
 
 class Reader:
-    """Reads what the mirror keeps. Safe from several threads; once `stop` is set, it raises Stopped."""
+    """Reads what the mirror keeps. Safe from several threads.
 
-    def __init__(self, api: BillingApi, time: StripeTime, stop: threading.Event) -> None:
+    Once `stop` is set it raises Stopped, and LockLost once the lock of the mirror is somebody else's.
+    """
+
+    def __init__(self, api: BillingApi, time: StripeTime, stop: threading.Event, lock: HeldLock) -> None:
         self._api = api
         self._time = time
         self._stop = stop
+        self._lock = lock
 
     def _get(self, path: str, params: Mapping[str, Value]) -> Mapping[str, Value]:
         return self._api.request("get", path, params, before_send=self._go_on).body
@@ -59,13 +67,17 @@ class Reader:
         """Before each try: a stop must not wait for an endless row of them."""
         if self._stop.is_set():
             raise Stopped
+        self._lock.check()
 
     def page(self, mirrored: Mirrored, window: Window) -> Found:
         """Read the next page of a window; one whose cursor was deleted meanwhile is taken up from where it stood."""
         try:
             return self._page(mirrored, window)
         except RemoteRejected as error:
-            if not window.cursor or error.param != "starting_after":
+            if mirrored.parent is not None and error.param != _CURSOR and missing(error):
+                # The parent was deleted after it was listed.
+                return Found(objects=(), at=self._time.now(), more=False, window=window)
+            if not window.cursor or error.param != _CURSOR:
                 raise
         until = window.until if window.reached is None else window.reached + 1
         return self._page(mirrored, replace(window, cursor="", until=until))
@@ -103,21 +115,37 @@ class Reader:
         for listing in range(len(mirrored.listings)):
             window = Window(listing=listing, parent=parent)
             while True:
-                found = self._page(mirrored, window)
+                found = self.page(mirrored, window)
                 objects.extend(found.objects)
                 if not found.more:
                     break
-                window = replace(window, cursor=str(found.objects[-1]["id"]))
+                window = rest_of(found.window, found.objects)
         return Found(objects=objects, at=at, more=False, window=Window(parent=parent))
 
     def _whole(self, mirrored: Mirrored, raw: Mapping[str, Value]) -> Mapping[str, Value]:
-        """Fetch the lines that an answer left out."""
+        """Fetch the lines that an answer left out; of an object that was deleted meanwhile, an event will tell that."""
         for lines in shortened(mirrored, raw):
-            params = {name: value.format(id=raw["id"]) for name, value in lines.params.items()}
-            pages = list_pages(self._api, lines.path.format(id=raw["id"]), params)
-            rows = [row for page, _ in pages for row in page]
+            try:
+                rows = self._lines(lines, str(raw["id"]))
+            except RemoteRejected as error:
+                if error.param != _CURSOR and missing(error):
+                    continue
+                raise
             raw = {**raw, lines.name: {**raw[lines.name], "data": rows, "has_more": False}}
         return raw
+
+    def _lines(self, lines: Lines, id: str) -> list[Mapping[str, Value]]:
+        params = {name: value.format(id=id) for name, value in lines.params.items()}
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                pages = list_pages(self._api, lines.path.format(id=id), params)
+                return [row for page, _ in pages for row in page]
+            except RemoteRejected as error:
+                # The line that a page ended with was removed meanwhile: from the beginning.
+                if error.param != _CURSOR or tries == _LINES_TRIES:
+                    raise
 
 
 def rows_in(mirrored: Mirrored, found: Found) -> dict[str, list[Row]]:

@@ -18,7 +18,7 @@ from reconciler.errors import PartialSync, RemoteError, RemoteRejected, StoreErr
 from reconciler.mirrored import BY_NAME, EVENT, MIRRORED
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.clock import Clock
-from reconciler.ports.lock import Locks
+from reconciler.ports.lock import HeldLock, Locks
 from reconciler.ports.mirror import Mirror
 from reconciler.ports.progress import Progress
 
@@ -74,16 +74,16 @@ class Synced:
 
 
 def lock_scope(account: str, livemode: bool) -> str:
-    """Name the lock that lets one sync at a time write the mirror of an account."""
-    return f"{account}/{mode(livemode)}/mirror"
+    """Name the lock that lets one sync at a time write the mirror of an account; no project's can be called so."""
+    return f"mirror of {account}/{mode(livemode)}"
 
 
 def sync(ports: SyncPorts, options: SyncOptions) -> Synced:
     """Bring the mirror up to date; raise LockHeld where another sync is at work."""
     target = check_target(ports.api, options.pins, ports.clock)
     account, livemode = target.scope.account, target.scope.livemode
-    with ports.locks.acquire(lock_scope(account, livemode), options.who):
-        tools = tools_of(ports, ports.mirror_of(account, livemode), target.now)
+    with ports.locks.acquire(lock_scope(account, livemode), options.who) as lock:
+        tools = tools_of(ports, ports.mirror_of(account, livemode), target.now, lock)
         run = _Run(tools, options)
         ports.progress.start("reading Stripe", None)
         try:
@@ -104,12 +104,12 @@ def sync(ports: SyncPorts, options: SyncOptions) -> Synced:
     )
 
 
-def tools_of(ports: SyncPorts, mirror: Mirror, stripe_now: int) -> Tools:
+def tools_of(ports: SyncPorts, mirror: Mirror, stripe_now: int, lock: HeldLock) -> Tools:
     """Put together what a sync works with."""
     time = StripeTime(ports.clock, stripe_now - ports.clock.now())
     stop = threading.Event()
     return Tools(
-        reader=Reader(ports.api, time, stop),
+        reader=Reader(ports.api, time, stop, lock),
         mirror=mirror,
         time=time,
         progress=ports.progress,
@@ -158,13 +158,22 @@ class _Run:
         options = self._options
         standings = self._tools.mirror.standings()
         poll = [m.name for m in MIRRORED if m.polled and m.name not in self.listed and standings[m.name].fresh]
+        whole = not options.objects or EVENT.name in options.objects
         try:
-            catch_up(self._tools, poll=poll, whole_history=not options.objects or EVENT.name in options.objects)
+            for name, unread in catch_up(self._tools, poll=poll, whole_history=whole).items():
+                self._tell_unread(BY_NAME[name], unread)
         except (RemoteError, StoreError) as error:
             self._tools.mirror.fail(EVENT.name, Status.ERROR, error.message)
             if isinstance(error, StoreError):
                 raise
             self.failed[EVENT.name] = _why(EVENT, error)
+
+    def _tell_unread(self, mirrored: Mirrored, error: RemoteError) -> None:
+        """Say what a type lacks that could not be caught up; one that was listed before stays as it was then."""
+        if self._tools.mirror.standings()[mirrored.name].status is Status.SYNCING:
+            self._give_up(mirrored, error)
+        else:
+            self.failed.setdefault(mirrored.name, _why(mirrored, error))
 
     def _begin(self) -> None:
         """Take the events' cursor before anything is listed; after too long a gap, nothing counts as listed."""

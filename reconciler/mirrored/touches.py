@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.core.mirrored import Touch
+from reconciler.core.mirrored import DUE, Touch
 
 _NEW_CARD = "payment_method"
 _GRANT = ("credit_grant", "customer")
@@ -17,7 +17,8 @@ TOUCHES: Mapping[str, tuple[Touch, ...]] = {
         Touch(type="coupon", path=("source", "coupon")),
         Touch(type="promotion_code", path=("promotion_code",)),
     ),
-    "coupon": (Touch(type="promotion_code", column="coupon", when="coupon.deleted"),),
+    # A code is active only while its coupon is valid.
+    "coupon": (Touch(type="promotion_code", column="coupon", when=("coupon.deleted", DUE)),),
     "customer": (Touch(type=_NEW_CARD, path=("invoice_settings", "default_payment_method"), unknown=True),),
     "subscription": (Touch(type=_NEW_CARD, path=("default_payment_method",), unknown=True),),
     "billing.credit_grant": (

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
-    """Who holds a lock: "user@host pid 12 (plan 3fa9...)", since when (epoch seconds, UTC)."""
-
-    who: str
-    since: int
+from reconciler.core.holder import Holder
 
 
 class HeldLock(Protocol):

@@ -1,46 +1,51 @@
-"""Durable appends from many threads: whoever comes while a commit is under way shares the next one."""
+"""Durable writes of many threads: whoever comes while a commit is under way shares the next one."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
-from sqlalchemy import Table, insert
+from sqlalchemy import Connection
 
 from reconciler.errors import StoreError
 from reconciler.store.database import Database
 
-Row = Mapping[str, object]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
-class _Waiting:
-    """A row on its way; `error` holds until the commit has proved otherwise."""
+class _Waiting(Generic[Item, Result]):
+    """An item on its way; `error` holds until the commit has proved otherwise."""
 
-    __slots__ = ("done", "error", "row")
+    __slots__ = ("done", "error", "item", "result")
 
-    def __init__(self, row: Row) -> None:
-        self.row = row
+    result: Result
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
         self.done = False
         self.error: StoreError | None = StoreError("writing to the store was interrupted")
 
 
-class GroupCommit:
-    """Appends rows to one table. A commit costs a flush of the disk, so sixteen threads share it rather than queue."""
+class GroupCommit(Generic[Item, Result]):
+    """Writes items. A commit costs a flush of the disk, so sixteen threads share it rather than queue."""
 
-    def __init__(self, database: Database, table: Table) -> None:
+    def __init__(self, database: Database, write: Callable[[Connection, Sequence[Item]], Sequence[Result]]) -> None:
+        """`write` writes some items in the transaction given, and returns what came of each."""
         self._database = database
-        self._insert = insert(table)
-        self._queue: list[_Waiting] = []
+        self._write = write
+        self._queue: list[_Waiting[Item, Result]] = []
         self._committing = False
         self._changed = threading.Condition()
 
-    def append(self, row: Row) -> None:
-        """Append a row; durable when this returns. Raises StoreError, and then the row may or may not be stored."""
-        waiting = _Waiting(row)
+    def add(self, item: Item) -> Result:
+        """Write an item; durable when this returns. Raises StoreError, and then it may or may not be stored."""
+        waiting = _Waiting[Item, Result](item)
         with self._changed:
             self._queue.append(waiting)
             self._changed.wait_for(lambda: waiting.done or not self._committing)
-            batch: list[_Waiting] = []
+            batch: list[_Waiting[Item, Result]] = []
             if not waiting.done:
                 self._committing = True
                 batch, self._queue = self._queue, batch
@@ -49,12 +54,15 @@ class GroupCommit:
         if waiting.error is not None:
             # Threads must not share one exception: each adds its own traceback.
             raise StoreError(waiting.error.message, hint=waiting.error.hint)
+        return waiting.result
 
-    def _commit(self, batch: list[_Waiting]) -> None:
+    def _commit(self, batch: list[_Waiting[Item, Result]]) -> None:
         error = batch[0].error
         try:
             with self._database.write() as connection:
-                connection.execute(self._insert, [waiting.row for waiting in batch])
+                results = self._write(connection, [waiting.item for waiting in batch])
+            for waiting, result in zip(batch, results, strict=True):
+                waiting.result = result
             error = None
         except StoreError as failure:
             error = failure

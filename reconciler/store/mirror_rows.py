@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Delete,
-    Select,
-    Table,
-    and_,
-    bindparam,
-    delete,
-    insert,
-    or_,
-    select,
-    update,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, Table, and_, or_, update
 
+from reconciler.core.evidence import LAG_SECONDS
 from reconciler.core.mirrored import Mirrored, Row, Source, Version
+from reconciler.core.values import Value
 from reconciler.mirrored import BY_NAME, EVENT
+from reconciler.store.bulk import delete_among, insert_new, select_among, upsert, upsert_newer
 from reconciler.store.mirror_tables import LINES, MIRROR_DOUBTS, MIRROR_SEEN, RAW_OBJECTS, TABLES
 
 _TYPES = {**BY_NAME, EVENT.name: EVENT}
 _ENCODE = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 _DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 
-Stored = Mapping[str, Any]
+
+class Stored(NamedTuple):
+    """What is known of a stored row, to tell whether another one is newer."""
+
+    id: str
+    digest: str
+    observed_at: int
+    observed_by: str
+    deleted_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A row with its raw object as it is stored."""
+
+    row: Row
+    text: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,10 @@ class Target:
     def of(self, table: Table) -> ColumnElement[bool]:
         """The condition that rows are this target's."""
         return and_(table.c.account == self.account, table.c.livemode == self.livemode)
+
+    def values(self) -> tuple[str, bool]:
+        """What those columns hold."""
+        return self.account, self.livemode
 
     def key(self) -> dict[str, Any]:
         """The columns that name it."""
@@ -77,50 +86,56 @@ def read_raw(text: str) -> Mapping[str, Any]:
     return raw
 
 
-def write_rows(connection: Connection, target: Target, type: str, rows: Sequence[Row], reading: Reading) -> Written:
+def code_rows(rows: Iterable[Row]) -> list[Coded]:
+    """Encode the raw objects of rows."""
+    return [_code(row) for row in rows]
+
+
+def _code(row: Row) -> Coded:
+    text = _ENCODE(row.raw)
+    return Coded(row, text.decode(), hashlib.blake2b(text, digest_size=16).hexdigest())
+
+
+def write_rows(connection: Connection, target: Target, type: str, rows: Sequence[Coded], reading: Reading) -> Written:
     """Write the rows that are newer than what is stored and differ from it."""
     written = Written()
     if not rows:
         return written
     mirrored, table = _TYPES[type], TABLES[type]
-    stored = _stored(connection, target, table, [row.id for row in rows])
-    fresh: list[tuple[Row, str, str]] = []
-    changed: list[tuple[Row, str, str]] = []
-    for row in {row.id: row for row in rows}.values():
-        text = _ENCODE(row.raw).decode()
-        digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        old = stored.get(row.id)
-        if old is None:
-            fresh.append((row, text, digest))
-        elif _decide(old, digest, reading, written, row.id):
-            changed.append((row, text, digest))
-    _insert(connection, target, mirrored, fresh, reading)
-    if changed:
-        _drop_lines(connection, target, mirrored, [row.id for row, _, _ in changed])
-        _insert(connection, target, mirrored, changed, reading)
+    # In one order, so that two writers with rows in common wait for each other and never both.
+    once = sorted({coded.row.id: coded for coded in rows}.items())
+    stored = _stored(connection, target, table, [id for id, _ in once])
+    newer: list[Coded] = []
+    for id, coded in once:
+        old = stored.get(id)
+        if old is None or _decide(old, coded.digest, reading, written, id):
+            newer.append(coded)
+    written.changed = _insert(connection, target, mirrored, newer, reading)
     _bump(connection, target, table, written, reading)
-    written.changed = len(fresh) + len(changed)
     return written
 
 
 def _decide(old: Stored, digest: str, reading: Reading, written: Written, id: str) -> bool:
     """Say whether a row replaces what is stored; what is to be looked at again goes to `written`."""
-    if reading.at < old["observed_at"]:
+    if reading.at < old.observed_at:
         return False
-    tie = reading.at == old["observed_at"] and old["observed_by"] != reading.source.value
-    if old["deleted_at"] is None:
-        if digest == old["digest"]:
-            written.seen.append(id)
-            return False
-        if tie and not reading.certain:
-            written.doubted.append(id)
-            return False
-        return True
-    if reading.source is Source.READ and not reading.certain:
-        # A list may lag behind: one that shows what was deleted is not believed.
+    if old.deleted_at is None and digest == old.digest:
+        written.seen.append(id)
+        return False
+    if _doubtful(old, reading):
         written.doubted.append(id)
         return False
     return True
+
+
+def _doubtful(old: Stored, reading: Reading) -> bool:
+    """Say whether what differs may be older than what is stored, for all that it was observed later."""
+    if reading.certain:
+        return False
+    if reading.source is Source.EVENT:
+        return reading.at == old.observed_at and old.observed_by != reading.source.value and old.deleted_at is None
+    # A list may lag behind: one that shows what was deleted is not believed, nor one that follows close upon a change.
+    return old.deleted_at is not None or reading.at <= old.observed_at + LAG_SECONDS
 
 
 def _bump(connection: Connection, target: Target, table: Table, written: Written, reading: Reading) -> None:
@@ -140,9 +155,8 @@ def mark_gone(connection: Connection, target: Target, type: str, row: Row, readi
     table = TABLES[type]
     old = _stored(connection, target, table, [row.id]).get(row.id)
     if old is None:
-        text = _ENCODE(row.raw).decode()
-        _insert(connection, target, _TYPES[type], [(row, text, "")], reading)
-    elif old["deleted_at"] is not None or reading.at < old["observed_at"]:
+        _insert(connection, target, _TYPES[type], [replace(_code(row), digest="")], reading)
+    elif old.deleted_at is not None or reading.at < old.observed_at:
         return 0
     connection.execute(
         update(table)
@@ -161,88 +175,46 @@ def nothing_of(type: str, id: str) -> Row:
 def versions_of(connection: Connection, target: Target, type: str, ids: Sequence[str]) -> dict[str, Version]:
     """How new the rows with these ids are."""
     return {
-        id: Version(at=old["observed_at"], source=Source(old["observed_by"]), deleted=old["deleted_at"] is not None)
+        id: Version(at=old.observed_at, source=Source(old.observed_by), deleted=old.deleted_at is not None)
         for id, old in _stored(connection, target, TABLES[type], ids).items()
     }
 
 
-def add_marks(connection: Connection, table: Table, target: Target, marks: Iterable[tuple[str, str]]) -> None:
-    """Add (type, id) to the seen or the doubted ones; one that is there stays."""
-    rows = [{**target.key(), "type": type, "id": id} for type, id in sorted(set(marks))]
-    if rows:
-        connection.execute(_insert_new(table, connection.dialect.name), rows)
-
-
 def mark_seen(connection: Connection, target: Target, type: str, ids: Iterable[str]) -> None:
     """Note that a listing brought rows which it did not change."""
-    add_marks(connection, MIRROR_SEEN, target, ((type, id) for id in ids))
+    _add_marks(connection, MIRROR_SEEN, target, ((type, id) for id in ids))
 
 
 def mark_doubted(connection: Connection, target: Target, doubts: Iterable[tuple[str, str]]) -> None:
     """Note which objects must be read again."""
-    add_marks(connection, MIRROR_DOUBTS, target, doubts)
+    _add_marks(connection, MIRROR_DOUBTS, target, doubts)
+
+
+def _add_marks(connection: Connection, table: Table, target: Target, marks: Iterable[tuple[str, str]]) -> None:
+    insert_new(connection, table, [(*target.values(), type, id) for type, id in sorted(set(marks))])
 
 
 def _stored(connection: Connection, target: Target, table: Table, ids: Sequence[str]) -> dict[str, Stored]:
-    found = connection.execute(_select_stored(table), {**target.key(), "ids": list(ids)})
-    return {row["id"]: dict(row) for row in found.mappings()}
+    rows = select_among(connection, table, Stored._fields, target.values(), ids)
+    return {row[0]: Stored(*row) for row in rows}
 
 
-@cache
-def _select_stored(table: Table) -> Select[Any]:
-    wanted = (table.c.id, table.c.digest, table.c.observed_at, table.c.observed_by, table.c.deleted_at)
-    return select(*wanted).where(
-        table.c.account == bindparam("account"),
-        table.c.livemode == bindparam("livemode"),
-        table.c.id.in_(bindparam("ids", expanding=True)),
-    )
-
-
-def _insert(
-    connection: Connection,
-    target: Target,
-    mirrored: Mirrored,
-    rows: Sequence[tuple[Row, str, str]],
-    reading: Reading,
-) -> None:
+def _insert(connection: Connection, target: Target, mirrored: Mirrored, rows: Sequence[Coded], reading: Reading) -> int:
+    """Put rows, their raw objects and their lines in the place of what is there; return how many."""
     if not rows:
-        return
-    names = [c.name for c in mirrored.columns]
-    same = {**target.key(), "deleted_at": None, "observed_at": reading.at, "observed_by": reading.source.value}
-    dialect = connection.dialect.name
-    narrow = [{**same, "id": r.id, "digest": d, **dict(zip(names, r.values, strict=True))} for r, _, d in rows]
-    connection.execute(_upsert(TABLES[mirrored.name], dialect), narrow)
-    raw = [{**target.key(), "type": mirrored.name, "id": r.id, "raw": text} for r, text, _ in rows]
-    connection.execute(_upsert(RAW_OBJECTS, dialect), raw)
+        return 0
+    whose, last = target.values(), (None, reading.at, reading.source.value)
+    narrow = [(*whose, r.row.id, *r.row.values, *last, r.digest) for r in rows]
+    written = upsert_newer(connection, TABLES[mirrored.name], narrow)
+    rows = [r for r in rows if r.row.id in written]
+    upsert(connection, RAW_OBJECTS, [(*whose, mirrored.name, r.row.id, r.text) for r in rows])
     for place, lines in enumerate(mirrored.lines):
-        within = [c.name for c in lines.columns]
-        parts = [
-            {**target.key(), lines.owner: r.id, "position": position, **dict(zip(within, values, strict=True))}
-            for r, _, _ in rows
-            for position, values in enumerate(r.lines[place])
-        ]
-        if parts:
-            connection.execute(insert(LINES[lines.table]), parts)
-
-
-def _drop_lines(connection: Connection, target: Target, mirrored: Mirrored, ids: Sequence[str]) -> None:
-    for lines in mirrored.lines:
         table = LINES[lines.table]
-        gone: Delete = delete(table).where(target.of(table), table.c[lines.owner].in_(ids))
-        connection.execute(gone)
+        delete_among(connection, table, lines.owner, whose, [r.row.id for r in rows])
+        parts = [(*whose, r.row.id, *part) for r in rows for part in _numbered(r.row.lines[place])]
+        upsert(connection, table, parts)
+    return len(rows)
 
 
-@cache
-def _upsert(table: Table, dialect: str) -> Any:
-    """Insert or replace; a row that somebody made newer meanwhile stays."""
-    made = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
-    keys = [c.name for c in table.primary_key]
-    values = {c.name: made.excluded[c.name] for c in table.columns if c.name not in keys}
-    guard = table.c.observed_at <= made.excluded.observed_at if "observed_at" in table.c else None
-    return made.on_conflict_do_update(index_elements=keys, set_=values, where=guard)
-
-
-@cache
-def _insert_new(table: Table, dialect: str) -> Any:
-    made = (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
-    return made.on_conflict_do_nothing()
+def _numbered(lines: Iterable[tuple[Value, ...]]) -> Iterator[tuple[Value, ...]]:
+    return ((position, *values) for position, values in enumerate(lines))

@@ -37,7 +37,7 @@ class Unwatched:
     def start(self, what: str, total: int | None) -> None:
         """Say nothing."""
 
-    def expect(self, total: int) -> None:
+    def expect(self, about: int) -> None:
         """Say nothing."""
 
     def advance(self, count: int = 1) -> None:

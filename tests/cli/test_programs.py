@@ -90,12 +90,15 @@ def test_the_demo_goes_through_its_milestones_and_keeps_its_folder_if_asked(tmp_
     milestones = (
         "$ billplan validate",
         "The specs are valid",
+        "$ billplan sync",
+        "Complete as of ",
         "$ billplan plan --out",
         "$ billplan apply",
         "A new plan finds nothing left to do",
         "Nothing to do. Stripe matches the specs.",
         "$ billplan drift",
-        'name: Pro -> "Pro (old, do not sell!)"  (an apply puts it back)',
+        'name: Pro -> "Pro (old, do not sell!)"  (changed 20',
+        "an apply puts it back",
         "No drift.",
     )
     place = -1

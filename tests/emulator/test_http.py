@@ -299,7 +299,8 @@ def test_admin_routes(world: World, server: Server) -> None:
     log = get(f"{base}/log", timeout=5).json()["requests"]
     assert [(line["method"], line["path"], line["status"]) for line in log] == [("GET", "/v1/products", 429)]
     assert post(f"{base}/faults", json={"kind": "bogus"}, timeout=5).status_code == 400
-    for body in ({}, [], {"advance": "60"}, {"advance": True}, {"advance": -1}):
+    bodies: list[Any] = [{}, [], {"advance": "60"}, {"advance": True}, {"advance": -1}]
+    for body in bodies:
         assert post(f"{base}/clock", json=body, timeout=5).status_code == 400
     assert get(f"{base}/nothing", timeout=5).status_code == 404
 

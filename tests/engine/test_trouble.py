@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.core.guards import Guards
+from reconciler.core.holder import Holder
 from reconciler.core.journal import Event, fold
 from reconciler.core.plan import Plan
 from reconciler.core.results import Outcome
@@ -20,7 +21,7 @@ from reconciler.emulator.message import Request
 from reconciler.engine.sight import FRESH_SECONDS
 from reconciler.errors import LockHeld, LockLost, RemoteRejected, RemoteUnavailable
 from reconciler.ports.billing import Answer, BillingApi, always
-from reconciler.ports.lock import HeldLock, Holder
+from reconciler.ports.lock import HeldLock
 from tests.account import KEY, Account, Bodies
 from tests.crash.matrix import assert_second_apply_sends_nothing, writes
 from tests.crash.real_time import lease_in_real_time

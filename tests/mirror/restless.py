@@ -28,6 +28,8 @@ CROWDS = (0, 0, 0, 1, 1, 3)
 # Lists that may lag: what hangs on a parent is read by its list when it is read singly, too.
 LAGGING = frozenset(m.path for m in MIRRORED if m.parent is None and not m.single)
 LAG = 50
+# Without an end to what happens, reading the events of it would have none either.
+MOST = 25
 
 
 class RestlessApi:
@@ -39,6 +41,7 @@ class RestlessApi:
         self._random = random
         self._lags = lags
         self._seen: tuple[int, dict[str, Table]] | None = None
+        self.left = MOST
 
     @property
     def api_version(self) -> str:
@@ -69,7 +72,9 @@ class RestlessApi:
         """Let time pass, and things happen."""
         with self._world.lock:
             self._world.clock.advance(self._random.choice(PAUSES))
-            for _ in range(self._random.choice(CROWDS)):
+            crowd = min(self._random.choice(CROWDS), self.left)
+            self.left -= crowd
+            for _ in range(crowd):
                 happen(self._world, self._random)
             if self._lags and self._random.randrange(5) == 0:
                 self._seen = self._world.now(), copy.deepcopy(self._world.tables)

@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from reconciler.adapters import advisory_lock
 from reconciler.adapters.advisory_lock import AdvisoryLocks, advisory_key
+from reconciler.core.holder import Holder
 from reconciler.errors import LockHeld, LockLost, StoreError
-from reconciler.ports.lock import Holder
 from reconciler.store.database import Database, open_database
 from tests.postgres import PostgresServer, running_postgres
 from tests.store.pooler import running_pooler

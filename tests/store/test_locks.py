@@ -12,8 +12,9 @@ import pytest
 
 from reconciler.adapters.sql_locks import SqlLocks
 from reconciler.adapters.system_clock import SystemClock
+from reconciler.core.holder import Holder
 from reconciler.errors import LockHeld, LockLost
-from reconciler.ports.lock import Holder, Locks
+from reconciler.ports.lock import Locks
 from reconciler.store.database import Database, open_database
 from tests.store.conftest import Start, go, read_line
 from tests.store.still_clock import START, StillClock

@@ -1,0 +1,123 @@
+"""Many rows in few statements, past SQLAlchemy's work for each row.
+
+The driver of SQLite gives up the interpreter's lock for each statement, and the one of PostgreSQL has the server parse
+each anew. With a statement for each row, a page of a hundred costs several threads more than all else that they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Table
+
+Row = Sequence[Any]
+
+# The least that any build of SQLite permits in a statement is 999.
+_VARIABLES = 960
+_IDS = 512
+
+
+def upsert(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert or replace rows, of which no two have the same key: a value for each column of the table, in order."""
+    _write(connection, table, rows, True)
+
+
+def upsert_newer(connection: Connection, table: Table, rows: Sequence[Row]) -> set[str]:
+    """Insert or replace rows that have an id; return the ids, less those of rows that somebody made newer meanwhile."""
+    if connection.dialect.name == "postgresql" and rows:
+        text = f"{_insert_columns(table, True)} RETURNING old.id"
+        return set(connection.exec_driver_sql(text, _turned(rows)).scalars())
+    _write(connection, table, rows, True)
+    # SQLite has one writer at a time.
+    place = list(table.columns).index(table.c.id)
+    return {row[place] for row in rows}
+
+
+def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    """Insert the rows whose key is not there yet."""
+    _write(connection, table, rows, False)
+
+
+def select_among(
+    connection: Connection, table: Table, names: Iterable[str], target: Row, ids: Sequence[str]
+) -> Iterator[Any]:
+    """Yield some columns of the rows of a target (account, livemode) that have one of these ids."""
+    for found in _among(connection, f"SELECT {_quoted(names)} FROM", table, "id", target, ids):
+        yield from found
+
+
+def delete_among(connection: Connection, table: Table, column: str, target: Row, ids: Sequence[str]) -> None:
+    """Delete the rows of a target (account, livemode) that have one of these ids in a column."""
+    for _ in _among(connection, "DELETE FROM", table, column, target, ids):
+        continue
+
+
+def _among(
+    connection: Connection, verb: str, table: Table, column: str, target: Row, ids: Sequence[str]
+) -> Iterator[CursorResult[Any]]:
+    if connection.dialect.name == "postgresql":
+        where = f'WHERE account = %s AND livemode = %s AND "{column}" = ANY(%s)'
+        yield connection.exec_driver_sql(f"{verb} {table.fullname} {where}", (*target, list(ids)))
+        return
+    for first in range(0, len(ids), _IDS):
+        some = ids[first : first + _IDS]
+        # Padded, so that there are few different statements to prepare.
+        size = 1 << (len(some) - 1).bit_length()
+        where = f'WHERE account = ? AND livemode = ? AND "{column}" IN ({_marks(size)})'
+        padded = [*some, *[some[0]] * (size - len(some))]
+        yield connection.exec_driver_sql(f"{verb} {table.name} {where}", (*target, *padded))
+
+
+def _write(connection: Connection, table: Table, rows: Sequence[Row], replace: bool) -> None:
+    if not rows:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_insert_columns(table, replace), _turned(rows))
+        return
+    first, most = 0, 1 << (_VARIABLES // len(table.columns)).bit_length() - 1
+    while first < len(rows):
+        # Powers of two, so that there are few different statements to prepare.
+        size = min(most, 1 << (len(rows) - first).bit_length() - 1)
+        flat = tuple(value for row in rows[first : first + size] for value in row)
+        connection.exec_driver_sql(_insert_rows(table, replace, size), flat)
+        first += size
+
+
+@cache
+def _insert_rows(table: Table, replace: bool, rows: int) -> str:
+    values = ",".join([f"({_marks(len(table.columns))})"] * rows)
+    return f"{_into(table, table.name)} VALUES {values} {_on_conflict(table, replace)}"
+
+
+@cache
+def _insert_columns(table: Table, replace: bool) -> str:
+    arrays = ",".join(f"%s::{column.type}[]" for column in table.columns)
+    return f"{_into(table, table.fullname)} SELECT * FROM unnest({arrays}) {_on_conflict(table, replace)}"
+
+
+def _turned(rows: Sequence[Row]) -> tuple[list[Any], ...]:
+    """The columns of rows."""
+    return tuple(list(column) for column in zip(*rows, strict=True))
+
+
+def _into(table: Table, name: str) -> str:
+    return f"INSERT INTO {name} AS old ({_quoted(column.name for column in table.columns)})"
+
+
+def _on_conflict(table: Table, replace: bool) -> str:
+    keys = [column.name for column in table.primary_key]
+    if not replace:
+        return "ON CONFLICT DO NOTHING"
+    values = ",".join(f'"{c.name}"=excluded."{c.name}"' for c in table.columns if c.name not in keys)
+    guard = " WHERE old.observed_at <= excluded.observed_at" if "observed_at" in table.c else ""
+    return f"ON CONFLICT ({_quoted(keys)}) DO UPDATE SET {values}{guard}"
+
+
+def _quoted(names: Iterable[str]) -> str:
+    return ",".join(f'"{name}"' for name in names)
+
+
+def _marks(number: int) -> str:
+    return ",".join("?" * number)
