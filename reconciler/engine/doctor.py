@@ -8,8 +8,11 @@ from enum import StrEnum
 
 from reconciler.core.kind import Kind
 from reconciler.core.values import digest
+from reconciler.engine.sync import not_enabled
 from reconciler.engine.target import ClockSkew, Pins, Target, check_target, mode
-from reconciler.errors import BillplanError, RemoteError
+from reconciler.errors import BillplanError, RemoteError, RemoteRejected
+from reconciler.mirrored import EVENT, MIRRORED
+from reconciler.mirrored.customers import ACCOUNT
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.clock import Clock
 
@@ -49,6 +52,9 @@ def examine(api: BillingApi, pins: Pins, clock: Clock, kinds: Sequence[Kind]) ->
     counts = [("rak_subscription_read", _may_read(api, "/v1/subscriptions"))]
     hint = "without it a plan cannot say how many subscriptions stay on an old price"
     yield _permissions("subscription counts", counts, Health.WARNING, hint)
+    kept = [(m.permission, _may_read(api, m.path)) for m in (*MIRRORED, EVENT) if m.path and m.parent is None]
+    hint = "sync leaves out what it may not read; a plan then lists it live"
+    yield _permissions("mirror permissions", kept, Health.WARNING, hint)
     writes = [(_write(k), _may_write(api, k, target)) for k in kinds]
     yield _permissions("write permissions", writes, Health.WARNING, "apply needs them; a key for plan does not")
 
@@ -91,7 +97,10 @@ def _permissions(name: str, found: Sequence[tuple[str, str]], bad: Health, hint:
 
 def _may_read(api: BillingApi, path: str) -> str:
     try:
-        api.request("get", path, {"limit": 1})
+        api.request("get", path, {} if path == ACCOUNT.path else {"limit": 1})
+    except RemoteRejected as error:
+        # What the account is not set up for needs no permission.
+        return "" if not_enabled(error) else _trouble(error)
     except RemoteError as error:
         return _trouble(error)
     return ""

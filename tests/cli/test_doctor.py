@@ -40,12 +40,25 @@ def test_a_full_key_of_a_pinned_account_is_well(desk: Desk) -> None:
     desk.write("billplan.yaml", f"{PROJECT}  account: acct_000001\n")
     checks = found(desk, 0)
     assert {c["health"] for c in checks.values()} == {"ok"}
-    expected = ["specs", "store", "account", "clock", "read permissions", "subscription counts", "write permissions"]
-    assert list(checks) == [*expected, "lock"]
+    expected = ["specs", "store", "account", "clock", "read permissions", "subscription counts"]
+    assert list(checks) == [*expected, "mirror permissions", "write permissions", "lock"]
     assert checks["specs"]["detail"] == "2 resources declared"
     text = desk.done("doctor").out
-    assert text.count("     ok  ") == 8
+    assert text.count("     ok  ") == 9
     assert "acct_000001, test mode, pinned" in text
+
+
+def test_what_a_sync_may_not_read_is_named_and_is_no_failure(desk: Desk) -> None:
+    restricted(desk, READS | WRITES)
+    checks = found(desk, 0)
+    assert checks["mirror permissions"]["health"] == "warning"
+    assert "rak_invoice_read" in checks["mirror permissions"]["detail"]
+    assert "rak_event_read" in checks["mirror permissions"]["detail"]
+
+
+def test_what_the_account_is_not_set_up_for_needs_no_permission(desk: Desk) -> None:
+    desk.world.disabled.add("billing.credit_grant")
+    assert found(desk, 0)["mirror permissions"]["health"] == "ok"
 
 
 def test_an_account_that_is_not_pinned_gets_the_line_to_paste(desk: Desk) -> None:
