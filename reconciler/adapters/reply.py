@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -82,9 +83,22 @@ def _hash(content: bytes | str) -> Mapping[str, Value] | None:
     try:
         body = _JSON.decode(content)
     except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):
+        body = _odd(content)
+    return body if isinstance(body, dict) else None
+
+
+def _odd(content: bytes | str) -> Value:
+    """Read what the fast parser refuses: half of a surrogate pair in a text is JSON, and must not cost a whole page."""
+    try:
+        text = content if isinstance(content, str) else content.decode()
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_constant)
+    except (ValueError, ArithmeticError, RecursionError):
         # Beside what is no JSON: bytes that are no UTF-8, a number past what a Decimal holds, a hash without a bottom.
         return None
-    return body if isinstance(body, dict) else None
+
+
+def _no_constant(name: str) -> Value:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _epoch(text: str) -> int | None:

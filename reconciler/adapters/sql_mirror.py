@@ -78,9 +78,17 @@ class SqlMirror:
         """Begin a listing of a type at `run`; windows left over from another one are dropped."""
         with self._database.write() as connection:
             self._clear(connection, type)
+            self._age(connection, type, run)
             self._add_windows(connection, type, windows)
             values = {"status": Status.SYNCING.value, "started_at": run, "wanted_after": wanted_after, "detail": ""}
             self._set(connection, type, values)
+
+    def _age(self, connection: Connection, type: str, run: int) -> None:
+        """Let what was observed in the very second in which a listing begins count as observed before it."""
+        table = TABLES[type]
+        same = (self._target.of(table), table.c.deleted_at.is_(None), table.c.observed_at >= run)
+        aged = {"observed_at": run - 1, "observed_by": Source.READ.value}
+        connection.execute(update(table).where(*same).values(**aged))
 
     def windows(self, type: str) -> Sequence[Window]:
         """What is left of the listing under way."""

@@ -6,6 +6,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+# Of what is alive, this many more than at the last time: some dozen pages.
+_SELDOM = 300_000
+
 
 @contextmanager
 def collector_paused() -> Iterator[None]:
@@ -18,3 +21,15 @@ def collector_paused() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+@contextmanager
+def collector_slowed() -> Iterator[None]:
+    """Collect cycles seldom until the block ends; for long work that makes few, whatever else it makes and drops."""
+    # A page of a hundred objects is ten thousand hashes, and gone in a moment: by default each is walked through often.
+    before = gc.get_threshold()
+    gc.set_threshold(_SELDOM, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

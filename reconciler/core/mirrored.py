@@ -51,7 +51,8 @@ class Column:
         if isinstance(value, dict):
             value = value.get("id")
         if value is None or (type := self.type) is _TEXT:
-            return value if isinstance(value, str) else None
+            # PostgreSQL has no NUL in a text; the raw object tells it as an escape.
+            return value.replace("\0", "\ufffd") if isinstance(value, str) else None
         if type is _DECIMAL:
             return decimal_text(Decimal(value)) if isinstance(value, int | str | Decimal) else None
         return value if isinstance(value, int if type is _WHOLE else bool) else None

@@ -35,12 +35,18 @@ class Tools:
 Store = Callable[[Found, Sequence[Window]], Kept]
 
 
-def list_type(mirrored: Mirrored, wanted_after: int | None, resume: bool, tools: Tools) -> None:
-    """List a type whole, from where an interrupted listing stopped if `resume`; then it is ready, as of its start."""
+def list_type(
+    mirrored: Mirrored, wanted_after: int | None, resume: bool, tools: Tools, settled: Sequence[Doubt] = ()
+) -> None:
+    """List a type whole, from where an interrupted listing stopped if `resume`; then it is ready, as of its start.
+
+    `settled` are doubts that the list decides: once it has begun, it will be ended.
+    """
     if not resume:
         tools.mirror.begin(
             mirrored.name, tools.time.now(), _windows(mirrored, wanted_after, tools.mirror), wanted_after
         )
+        tools.mirror.put((), settled)
     run = tools.mirror.standings()[mirrored.name].started_at or 0
     if not mirrored.carried:
         read_windows(mirrored, lambda found, rest: _store(mirrored, found, rest, tools), tools)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.core.evidence import Verdict, judge
@@ -11,6 +12,7 @@ from reconciler.core.standing import Standing, Status, Window
 from reconciler.core.values import Value
 from reconciler.engine.backfill import Tools, list_type, read_singly, read_windows
 from reconciler.engine.reading import Found
+from reconciler.engine.windows import PAGE
 from reconciler.errors import RemoteError
 from reconciler.mirrored import BY_NAME, BY_OBJECT, EVENT, MIRRORED, TOUCHES
 from reconciler.ports.mirror import Doubt, EventPage, Kept, Put
@@ -21,6 +23,9 @@ RETENTION_SECONDS = 30 * 86400
 # An event may be listed some time after it happened.
 OVERLAP_SECONDS = 600
 _PASSES = 5
+# A list of a whole type is thought of from so many doubts on, and taken where it halves the requests at least.
+_MANY = 200
+_WORTH_IT = 2
 
 Versions = dict[str, dict[str, Version]]
 
@@ -63,9 +68,10 @@ class Ear:
                 continue
             id = str(raw["id"])
             version = versions[mirrored.name].get(id)
-            if mirrored.carried and version is None:
+            standing = self._standings[mirrored.name]
+            if version is None and (mirrored.carried or _not_asked_for(mirrored, raw, standing)):
                 continue
-            match judge(event, mirrored, version, self._standings[mirrored.name], self._tools.api_version):
+            match judge(event, mirrored, version, standing, self._tools.api_version):
                 case Verdict.OLD:
                     continue
                 case Verdict.DOUBT:
@@ -91,8 +97,9 @@ class Ear:
     def _heard(self, raw: Mapping[str, Value]) -> Mirrored | None:
         """The type that an event's object belongs to, if the mirror has begun to keep it."""
         mirrored = BY_OBJECT.get(str(raw.get("object")))
-        # A preview of an invoice has no id; what is listed by parent does not tell its parent.
-        if mirrored is None or mirrored.parent is not None or not raw.get("id"):
+        # A preview of an invoice has no id; what is listed by parent does not tell its parent; an event about an
+        # account may be about another one, which is connected to this.
+        if mirrored is None or mirrored.parent is not None or mirrored.polled or not raw.get("id"):
             return None
         return mirrored if self._kept(mirrored.name) else None
 
@@ -118,6 +125,13 @@ class Ear:
         if not id or (touch.unknown and mirror.versions(touch.type, [id])):
             return ()
         return (str(id),)
+
+
+def _not_asked_for(mirrored: Mirrored, raw: Mapping[str, Value], standing: Standing) -> bool:
+    """Say whether an object was created too long ago for the listing that was asked for."""
+    ended = standing.status is Status.READY
+    after = standing.created_after if ended else standing.wanted_after
+    return mirrored.by_created and after is not None and int(raw.get("created") or after) < after
 
 
 def catch_up(tools: Tools, *, poll: Sequence[str], whole_history: bool = False) -> dict[str, RemoteError]:
@@ -187,5 +201,30 @@ def _settle(tools: Tools) -> dict[str, RemoteError]:
         doubts = [doubt for doubt in tools.mirror.doubts() if doubt.type not in failed]
         if not doubts:
             break
-        failed |= read_singly(doubts, BY_NAME, tools)
+        many = _better_listed(doubts, tools)
+        for name in many:
+            about = [doubt for doubt in doubts if doubt.type == name]
+            try:
+                list_type(BY_NAME[name], None, False, tools, settled=about)
+            except RemoteError as error:
+                failed[name] = error
+        failed |= read_singly([doubt for doubt in doubts if doubt.type not in many], BY_NAME, tools)
     return failed
+
+
+def _better_listed(doubts: Sequence[Doubt], tools: Tools) -> set[str]:
+    """The types of which so much is in doubt that a list of all takes fewer requests than reading it one by one."""
+    found = Counter(doubt.type for doubt in doubts)
+    many = [name for name, count in found.items() if count >= _MANY]
+    if not many:
+        return set()
+    counts, standings = tools.mirror.counts(), tools.mirror.standings()
+    return {
+        name
+        for name in many
+        if not BY_NAME[name].carried
+        and BY_NAME[name].parent is None
+        and standings[name].fresh
+        and standings[name].created_after is None
+        and found[name] * PAGE > _WORTH_IT * (counts[name] + PAGE)
+    }

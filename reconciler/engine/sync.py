@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
+from reconciler.core.collector import collector_slowed
 from reconciler.core.mirrored import Mirrored
 from reconciler.core.standing import Standing, Status
 from reconciler.engine.backfill import Tools, list_type
@@ -82,7 +83,7 @@ def sync(ports: SyncPorts, options: SyncOptions) -> Synced:
     """Bring the mirror up to date; raise LockHeld where another sync is at work."""
     target = check_target(ports.api, options.pins, ports.clock)
     account, livemode = target.scope.account, target.scope.livemode
-    with ports.locks.acquire(lock_scope(account, livemode), options.who) as lock:
+    with ports.locks.acquire(lock_scope(account, livemode), options.who) as lock, collector_slowed():
         tools = tools_of(ports, ports.mirror_of(account, livemode), target.now, lock)
         run = _Run(tools, options)
         ports.progress.start("reading Stripe", None)

@@ -13,7 +13,9 @@ from reconciler.core.values import Value
 
 PAGE = 100
 # A part with fewer pages than this is not worth a window: its last page would be half empty.
-_LEAST_PAGES = 3
+_LEAST_PAGES = 8
+# As a guess, so many parts at most: each that turns out to be empty cost a request.
+_GUESSED_PARTS = 4
 
 
 def rest_of(window: Window, objects: Sequence[Mapping[str, Value]]) -> Window:
@@ -23,21 +25,27 @@ def rest_of(window: Window, objects: Sequence[Mapping[str, Value]]) -> Window:
 
 
 def divide(window: Window, objects: Sequence[Mapping[str, Value]], parts: int, floor: int) -> list[Window]:
-    """Cut what is left of a window into at most so many parts of equal time, newest first.
+    """Cut what is left of a window into at most so many parts, newest first.
 
-    `objects` is the window's last page: how close they lie tells how many more there may be. Hardly anything is older
-    than `floor`, so the last part begins there in the counting, and at the window's own bound in truth.
+    `objects` is the window's last page: how close they lie tells how many more there may be. The parts of a window with
+    an end are of equal time. Where one without an end stops, nobody knows: each of its parts is so many times as long
+    as the one before, down to `floor`, than which hardly anything is older, and few of them turn out to be empty.
     """
     top = window.reached
     if parts < 2 or top is None:
         return [window]
     bottom = max(window.since or 0, floor)
-    spread = max(1, int(objects[0]["created"]) - top)
-    pages = len(objects) * (top - bottom) // spread // PAGE
-    parts = min(parts, pages // _LEAST_PAGES, top - bottom)
+    page = max(1, int(objects[0]["created"]) - top) * PAGE // len(objects)
+    parts = min(parts, (top - bottom) // page // _LEAST_PAGES, top - bottom)
     if parts < 2:
         return [window]
-    cuts = [bottom + (top - bottom) * part // parts for part in range(1, parts)]
+    whole, least = top - bottom, _LEAST_PAGES * page
+    if window.since is None:
+        parts = min(parts, _GUESSED_PARTS)
+        depths = [round(least * (whole / least) ** (part / (parts - 1))) for part in range(parts - 1)]
+    else:
+        depths = [whole * part // parts for part in range(1, parts)]
+    cuts = sorted({top - depth for depth in depths if 0 < depth < whole})
     newest = replace(window, since=cuts[-1])
     between = [
         replace(window, id=None, since=low, until=high, cursor="", reached=None)

@@ -92,8 +92,25 @@ def code_rows(rows: Iterable[Row]) -> list[Coded]:
 
 
 def _code(row: Row) -> Coded:
-    text = _ENCODE(row.raw)
+    try:
+        text = _ENCODE(row.raw)
+    except UnicodeEncodeError:
+        # Half of a surrogate pair is JSON, and nothing that a database holds.
+        row = Row(row.id, _storable(row.values), _storable(row.raw), _storable(row.lines))
+        text = _ENCODE(row.raw)
     return Coded(row, text.decode(), hashlib.blake2b(text, digest_size=16).hexdigest())
+
+
+def _storable(value: Any) -> Any:
+    """Replace in texts, however deep, what cannot be encoded."""
+    match value:
+        case str():
+            return value.encode(errors="replace").decode()
+        case Mapping():
+            return {_storable(key): _storable(child) for key, child in value.items()}
+        case list() | tuple():
+            return type(value)(map(_storable, value))
+    return value
 
 
 def write_rows(connection: Connection, target: Target, type: str, rows: Sequence[Coded], reading: Reading) -> Written:
@@ -106,9 +123,11 @@ def write_rows(connection: Connection, target: Target, type: str, rows: Sequence
     once = sorted({coded.row.id: coded for coded in rows}.items())
     stored = _stored(connection, target, table, [id for id, _ in once])
     newer: list[Coded] = []
+    # What hangs on a parent is read by its list alone: there is no other word to wait for.
+    believed = replace(reading, certain=reading.certain or mirrored.parent is not None)
     for id, coded in once:
         old = stored.get(id)
-        if old is None or _decide(old, coded.digest, reading, written, id):
+        if old is None or _decide(old, coded.digest, believed, written, id):
             newer.append(coded)
     written.changed = _insert(connection, target, mirrored, newer, reading)
     _bump(connection, target, table, written, reading)

@@ -136,4 +136,4 @@ def make_mirror_tables(connection: Connection) -> None:
     """Make the tables of the mirror, in place of those that an older billplan made: what they held is listed anew."""
     tables = [*_OWN, *_PROGRESS]
     METADATA.drop_all(connection, tables=tables)
-    METADATA.create_all(connection, tables=tables)
+    METADATA.create_all(connection, tables=tables, checkfirst=False)

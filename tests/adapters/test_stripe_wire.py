@@ -189,6 +189,7 @@ BODIES: dict[bytes, object] = {
     b'{"a": -9223372036854775809}': -(2**63) - 1,
     b'{"a": 1, "a": 2}': 2,
     b' \r\n\t{"a": "\\ud83d\\ude00"}\n': "😀",
+    b'{"a": "\\ud800"}': "\ud800",
 }
 
 
@@ -207,7 +208,6 @@ NO_HASH = {
     "a control character": b'{"a": "\n"}',
     "a byte order mark": b'\xef\xbb\xbf{"a": 1}',
     "another encoding": '{"a": 1}'.encode("utf-16"),
-    "half a surrogate pair": b'{"a": "\\ud800"}',
     "an exponent past all bounds": b'{"a": 1e99999999999999999999}',
     "a number past all bounds": b'{"a": ' + b"9" * 5000 + b"}",
     "a hash without a bottom": b'{"a":' * 100_000,

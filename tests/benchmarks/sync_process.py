@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.sync_process URL STORE LIMITS`: one sync in a process of its own, which tells what it took.
+"""`python -m tests.benchmarks.sync_process URL STORE LIMITS`: one sync in a process of its own, and what it took.
 
 LIMITS is `live` for the pace of a live account, `off` for none.
 """

@@ -29,7 +29,7 @@ CROWDS = (0, 0, 0, 1, 1, 3)
 LAGGING = frozenset(m.path for m in MIRRORED if m.parent is None and not m.single)
 LAG = 50
 # Without an end to what happens, reading the events of it would have none either.
-MOST = 25
+MOST = 15
 
 
 class RestlessApi:

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.core.standing import Status
 from reconciler.emulator.faults import Fault, FaultKind
+from reconciler.ports.billing import BillingApi
 from tests.account import Account
 from tests.mirror.likeness import differences
 from tests.mirror.syncing import change, lively_world, mirror_of, move_in, requests, run_sync, standing_of
@@ -21,7 +22,7 @@ DAY = 86_400
 def account(folder: Path) -> Iterator[Account]:
     """A small account that was synced a while ago."""
     with Account(folder) as account:
-        move_in(account, lively_world(Random(3), 60))
+        move_in(account, lively_world(Random(0), 70))
         run_sync(account)
         account.world.clock.advance(1000)
         yield account
@@ -203,3 +204,32 @@ def test_what_changes_by_the_mere_passing_of_time_is_read_when_it_is_due(account
         world.clock.advance(75)
         caught_up(account)
     assert standing_of(account, "credit_grant").status is Status.READY
+
+
+class OfAnotherVersion:
+    """An API whose events have the shape of another version: none of their payloads can be taken."""
+
+    api_version = "2020-08-27"
+
+    def __init__(self, inner: BillingApi) -> None:
+        self.livemode = inner.livemode
+        self.request = inner.request
+
+
+@pytest.mark.parametrize(("changed", "singly"), [(20, True), (230, False)])
+def test_much_in_doubt_of_one_type_is_listed_and_little_is_read_one_by_one(
+    account: Account, changed: int, singly: bool
+) -> None:
+    made = [change(account, "post", "/v1/customers", name="Ann")["id"] for _ in range(changed)]
+    run_sync(account)
+    account.world.clock.advance(1000)
+    for id in made:
+        change(account, "post", f"/v1/customers/{id}", name="Bea")
+    change(account, "delete", f"/v1/customers/{made[0]}")
+    since = len(account.world.log)
+    assert not run_sync(account, OfAnotherVersion(account.api)).failed
+    asked = requests(account.world, since)
+    assert asked[f"/v1/customers/{made[-1]}"] == (1 if singly else 0)
+    assert bool(asked["/v1/customers"]) is not singly
+    assert not mirror_of(account).doubts()
+    assert not differences(account.world, mirror_of(account))

@@ -22,14 +22,14 @@ PAGES = (2, 5, 20, 100, 100)
 def run_through(account: Account, seed: int) -> None:
     """One account's life in the store: listed while it changes, sometimes again, then left in peace."""
     random = Random(seed)
-    move_in(account, lively_world(random, 35, f"acct_{seed}"))
+    move_in(account, lively_world(random, 25, f"acct_{seed}"))
     with pytest.MonkeyPatch.context() as patch:
         in_turn(patch)
         small_pages(patch, random.choice(PAGES), random)
         api = RestlessApi(account.api, account.world, random, lags=seed % 2 == 1)
         assert not run_sync(account, api).failed
         if seed % 4 == 0:
-            api.left = 25
+            api.left = 15
             assert not run_sync(account, api, full=seed % 8 == 0).failed
         assert not run_sync(account).failed
         assert not differences(account.world, mirror_of(account)), f"seed {seed}"
