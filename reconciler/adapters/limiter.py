@@ -106,44 +106,54 @@ class _Pace:
 
 
 class _Slots:
-    """At most so many requests at the same time, in order of arrival."""
+    """At most so many requests at the same time, in order of arrival: each is let in by itself, and no other wakes."""
 
     def __init__(self, figure: int) -> None:
         self.cuts = 0
         self._figure = float(figure)
         self._cap = float(figure)
         self._running = 0
-        self._queue: deque[object] = deque()
-        self._changed = threading.Condition()
+        self._queue: deque[threading.Event] = deque()
+        self._lock = threading.Lock()
 
     def take(self) -> int:
         """Wait for a slot, and return how many cuts there were."""
-        ticket = object()
-        with self._changed:
-            self._queue.append(ticket)
-            try:
-                while self._queue[0] is not ticket or self._running >= int(self._cap):
-                    self._changed.wait()
-                self._running += 1
-            finally:
-                self._queue.remove(ticket)
-                self._changed.notify_all()
-            return self.cuts
+        turn = threading.Event()
+        with self._lock:
+            self._queue.append(turn)
+            self._let_in()
+        try:
+            turn.wait()
+        except BaseException:
+            with self._lock:
+                if turn.is_set():
+                    self._running -= 1
+                    self._let_in()
+                else:
+                    self._queue.remove(turn)
+            raise
+        return self.cuts
 
     def give_back(self) -> None:
-        with self._changed:
+        with self._lock:
             self._running -= 1
-            self._changed.notify_all()
+            self._let_in()
 
     def cut(self, known_cuts: int) -> None:
-        with self._changed:
+        with self._lock:
             if known_cuts == self.cuts:
                 self.cuts += 1
                 self._cap = max(1.0, self._cap / 2)
 
     def climb(self) -> None:
-        with self._changed:
+        with self._lock:
             self._cap = min(self._figure, self._cap + 1 / (4 * self._cap))
+            self._let_in()
+
+    def _let_in(self) -> None:
+        while self._queue and self._running < int(self._cap):
+            self._running += 1
+            self._queue.popleft().set()
 
 
 class Limiter:

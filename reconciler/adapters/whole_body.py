@@ -33,7 +33,7 @@ class WholeBodySession:
         """Send one request; whatever goes wrong within the body is raised as urllib3 tells it."""
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = requests.Session()
+            session = self._local.session = _session(url)
         answered = session.request(method, url, stream=True, **options)
         # Read to its end, the connection goes back to the pool by itself; a body cut short closes it.
         content: bytes = answered.raw.read(decode_content=True)
@@ -44,3 +44,12 @@ class WholeBodySession:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is not None:
             session.close()
+
+
+def _session(url: str) -> requests.Session:
+    """A session that has looked at the environment once: by itself it would go through it for each request."""
+    session = requests.Session()
+    found = session.merge_environment_settings(url, {}, None, None, None)
+    session.proxies, session.verify, session.cert = found["proxies"], found["verify"], found["cert"]
+    session.trust_env = False
+    return session

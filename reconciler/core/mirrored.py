@@ -179,7 +179,7 @@ def read_row(mirrored: Mirrored, raw: Mapping[str, Value], parent: str = "") -> 
         _fold(whole, path.split("."))
     return Row(
         id=str(raw[mirrored.key]),
-        values=tuple(column.read(whole) if column.path else parent for column in mirrored.columns),
+        values=_values(mirrored.columns, whole, parent),
         raw=whole,
         lines=tuple(_lines(lines, whole) for lines in mirrored.lines),
     )
@@ -202,7 +202,29 @@ def shortened(mirrored: Mirrored, raw: Mapping[str, Value]) -> list[Lines]:
 
 def _lines(lines: Lines, raw: Mapping[str, Value]) -> tuple[tuple[Value, ...], ...]:
     rows = (raw.get(lines.name) or {}).get("data") or ()
-    return tuple(tuple(column.read(row) for column in lines.columns) for row in rows)
+    return tuple(_values(lines.columns, row, "") for row in rows)
+
+
+_NUL = "\0"
+_CLASSES: dict[ColumnType, type] = {ColumnType.TEXT: str, ColumnType.WHOLE: int, ColumnType.FLAG: bool}
+# By the id of a type's columns, which live as long as the program: hashing them would cost more than reading them.
+_shallow: dict[int, list[tuple[str, type | None, Column]]] = {}
+
+
+def _values(columns: tuple[Column, ...], raw: dict[str, Value], parent: str) -> tuple[Value, ...]:
+    """Read the columns of a raw object. Most stand at its top and have the right type: those are not asked twice."""
+    shallow = _shallow.get(id(columns))
+    if shallow is None:
+        known = [(c.path[0] if len(c.path) == 1 else "", _CLASSES.get(c.type), c) for c in columns]
+        shallow = _shallow.setdefault(id(columns), known)
+    values = []
+    for key, kind, column in shallow:
+        value = raw.get(key) if key else None
+        if key and (value is None or (value.__class__ is kind and not (kind is str and _NUL in str(value)))):
+            values.append(value)
+        else:
+            values.append(column.read(raw) if column.path else parent)
+    return tuple(values)
 
 
 def _fold(value: dict[str, Value], path: list[str]) -> None:

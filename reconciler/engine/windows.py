@@ -76,7 +76,7 @@ class Windows:
                     break
                 self._waiting += 1
                 # Not for ever: a stop is told to all listings at once.
-                self._changed.wait(0.2)
+                self._changed.wait(1)
                 self._waiting -= 1
             return None
 

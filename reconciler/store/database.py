@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from reconciler.errors import StoreError
@@ -84,6 +84,11 @@ class Database:
             yield
         except (IntegrityError, DataError):
             raise
+        except ProgrammingError as error:
+            if self.backend is Backend.SQLITE:
+                # The driver's word for being used wrongly: that is our mistake, and no state of the store.
+                raise
+            raise store_failure(error, where=self.shown, secrets=self._location.secrets) from None
         except (DBAPIError, PoolTimeout) as error:
             raise store_failure(error, where=self.shown, secrets=self._location.secrets) from None
 

@@ -33,12 +33,14 @@ def create_sqlite_engine(url: URL, *, connections: int) -> Engine:
 def _on_connect(connection: sqlite3.Connection, _: object) -> None:
     # The driver would begin transactions by itself, and only before some statements; _on_begin does it instead.
     connection.isolation_level = None
+    # Only a new file takes it: four of Stripe's objects fit on a page of 16 KB, and only one on SQLite's own 4 KB.
+    connection.execute("PRAGMA page_size=16384")
     _switch_to_wal(connection)
     # FULL, since the journal must outlive a power cut; macOS flushes the disk's own cache only if told to.
     connection.execute("PRAGMA synchronous=FULL")
     connection.execute("PRAGMA fullfsync=ON")
-    # 16 MB: what a sync changes again and again is copied from the log to the file less often than the 4 MB of SQLite.
-    connection.execute("PRAGMA wal_autocheckpoint=4000")
+    # 16 MB: what a sync changes again and again is copied from the log to the file less often than with SQLite's 4 MB.
+    connection.execute("PRAGMA wal_autocheckpoint=1000")
     connection.execute("PRAGMA foreign_keys=ON")
 
 
