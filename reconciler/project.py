@@ -31,15 +31,16 @@ from reconciler.core.values import Secret
 from reconciler.engine.adopt import Import, import_specs
 from reconciler.engine.apply import Applied, ApplyOptions, apply
 from reconciler.engine.drift import tell, with_vanished
-from reconciler.engine.look import RefreshMode
+from reconciler.engine.look import RefreshMode, doubt_applied
 from reconciler.engine.make_plan import PlanOptions, checked, make_plan
-from reconciler.engine.mirror_status import types_of
+from reconciler.engine.mirror_status import no_types, types_of
 from reconciler.engine.outside import Outside
 from reconciler.engine.refresh import refresh
 from reconciler.engine.sync import Synced, SyncOptions, SyncPorts, lock_scope, sync
 from reconciler.engine.target import Pins, check_plan, check_target
 from reconciler.errors import BillplanError, PlanRefused, StoreError
 from reconciler.kinds import BY_NAME, KINDS
+from reconciler.mirrored import EVENT
 from reconciler.ports.progress import Progress
 from reconciler.specfiles.project_file import FILE_NAME, KeySource, ProjectFile, find_project, load_project
 from reconciler.specfiles.project_specs import gather_specs
@@ -176,7 +177,7 @@ class Project:
             return plan
         try:
             mirror = self.mirrors.of(plan.header.account, plan.header.livemode)
-            return plan if mirror is None else tell(plan, mirror.events_of)
+            return plan if mirror is None else tell(plan, mirror.events_of, BY_NAME)
         except StoreError:
             return plan
 
@@ -233,7 +234,9 @@ class Project:
             wait_seconds=wait_seconds,
             on_result=on_result,
         )
-        return apply(decided, self.outside, self.ledger, self.locks, options)
+        applied = apply(decided, self.outside, self.ledger, self.locks, options)
+        doubt_applied(self.mirrors, plan.header, applied.results)
+        return applied
 
     def verify(self, plan: Plan) -> tuple[Change, ...]:
         """Plan anew; list what is left to do at the addresses that a plan touched: nothing after a whole apply."""
@@ -256,25 +259,22 @@ class Project:
             progress=self._progress,
             mirror_of=lambda account, livemode: SqlMirror(self._database, account, livemode),
         )
-        options = SyncOptions(
-            pins=self.pins,
-            who=f"{self._actor()} (sync)",
-            objects=tuple(objects),
-            created_after=created_after,
-            full=full,
-        )
+        who = f"{self._actor()} (sync)"
+        options = SyncOptions(pins=self.pins, who=who, objects=tuple(objects), created_after=created_after, full=full)
         return sync(ports, options)
 
     def status(self) -> MirrorStatus:
         """Say how far the mirror is, from the store alone."""
         account, livemode = self.pins.account or self.mirrors.only_account(), self.pins.livemode
-        project, mirror = self.file.project, SqlMirror(self._database, account, livemode)
+        if self._has_store() is False:
+            return MirrorStatus(account=account, livemode=livemode, now=self._clock.now(), types=no_types())
+        project, types = self.file.project, types_of(SqlMirror(self._database, account, livemode))
         return MirrorStatus(
             account=account,
             livemode=livemode,
             now=self._clock.now(),
-            types=types_of(mirror),
-            cursor=mirror.cursor(),
+            types=types,
+            cursor=next(one.standing.as_of for one in types if one.type == EVENT.name),
             syncing=self.locks.holder(lock_scope(account, livemode)),
             applying=self.locks.holder(str(Scope(account=account, livemode=livemode, project=project))),
             last_apply=self.ledger.last_finished(account, livemode, project),
@@ -337,19 +337,22 @@ class Project:
         """The mirrors in the store; looking for one does not make a store."""
         return SqlMirrors(lambda: self._database, self._clock, self.pins.livemode, self._has_store)
 
-    def _has_store(self) -> bool:
-        """Whether a store can be there: not where CI plans without the secret of its address."""
+    def _has_store(self) -> bool | None:
+        """Whether a store can be there; None where CI plans without the secret of its address."""
         store = self.file.store
-        if isinstance(store, KeySource):
-            return store.kind != "env" or bool(self._environ.get(store.name, "").strip())
-        file = sqlite_file(store, base_folder=self.file.folder)
+        if isinstance(store, KeySource) and store.kind == "env" and not self._environ.get(store.name, "").strip():
+            return None
+        file = sqlite_file(self._store_url, base_folder=self.file.folder)
         return file is None or file.exists()
+
+    @property
+    def _store_url(self) -> str:
+        store = self.file.store
+        return self._secret(store).text if isinstance(store, KeySource) else store
 
     @cached_property
     def _database(self) -> Database:
-        store = self.file.store
-        url = self._secret(store).text if isinstance(store, KeySource) else store
-        return open_database(url, base_folder=self.file.folder)
+        return open_database(self._store_url, base_folder=self.file.folder)
 
     @property
     def store_name(self) -> str:

@@ -15,6 +15,7 @@ from reconciler.core.standing import Standing, Status, Window
 from reconciler.core.values import Value
 from reconciler.mirrored import BY_NAME, EVENT
 from reconciler.ports.mirror import Doubt, EventPage, Kept, Page, Put
+from reconciler.store.bulk import delete_among
 from reconciler.store.database import Database
 from reconciler.store.group_commit import GroupCommit
 from reconciler.store.mirror_rows import (
@@ -43,6 +44,8 @@ from reconciler.store.mirror_tables import (
 
 _TYPES = {**BY_NAME, EVENT.name: EVENT}
 _READ_AT_ONCE = 500
+# Few enough that others who write wait for a moment only.
+_FORGOTTEN_AT_ONCE = 5_000
 _WINDOW = ("listing", "parent", "since", "until", "cursor", "reached")
 
 _CodedPage = tuple[Page, Mapping[str, Sequence[Coded]]]
@@ -74,12 +77,20 @@ class SqlMirror:
         query = select(func.count()).select_from(table).where(self._target.of(table), table.c.deleted_at.is_(None))
         return connection.execute(query).scalar_one()
 
-    def begin(self, type: str, run: int, windows: Sequence[Window], wanted_after: int | None) -> None:
-        """Begin a listing of a type at `run`; windows left over from another one are dropped."""
+    def begin(
+        self, type: str, run: int, windows: Sequence[Window], wanted_after: int | None, settles: bool = False
+    ) -> None:
+        """Begin a listing of a type at `run`; windows left over from another one are dropped.
+
+        If it `settles` the doubts about this type, all that there are now are struck off.
+        """
         with self._database.write() as connection:
-            self._clear(connection, type)
-            self._age(connection, type, run)
-            self._add_windows(connection, type, windows)
+            self._clear(connection, type, MIRROR_WINDOWS, MIRROR_SEEN, *([MIRROR_DOUBTS] if settles else []))
+            # Events are never swept, so no run asks when they were observed; and to age them is to scan them all.
+            if type != EVENT.name:
+                self._age(connection, type, run)
+            if windows:
+                connection.execute(insert(MIRROR_WINDOWS), [self._window_row(type, window) for window in windows])
             values = {"status": Status.SYNCING.value, "started_at": run, "wanted_after": wanted_after, "detail": ""}
             self._set(connection, type, values)
 
@@ -124,15 +135,13 @@ class SqlMirror:
             rest = self._move(connection, EVENT.name, page.window, page.rest)
         return Kept(changed=changed, rest=rest)
 
-    def put(self, puts: Sequence[Put], settled: Sequence[Doubt] = ()) -> int:
-        """Store rows that were read singly, and strike off the doubts that this settles; return how many changed."""
-        table = MIRROR_DOUBTS
+    def put(self, puts: Sequence[Put], settled: Sequence[Doubt] = ()) -> None:
+        """Store rows that were read singly, and strike off the doubts that this settles."""
         with self._database.write() as connection:
-            changed = self._put(connection, puts)
-            for doubt in settled:
-                gone = delete(table).where(self._target.of(table), table.c.type == doubt.type, table.c.id == doubt.id)
-                connection.execute(gone)
-        return changed
+            self._put(connection, puts)
+            for type in sorted({doubt.type for doubt in settled}):
+                ids = [doubt.id for doubt in settled if doubt.type == type]
+                delete_among(connection, MIRROR_DOUBTS, "id", (*self._target.values(), type), ids)
 
     def _put(self, connection: Connection, puts: Sequence[Put]) -> int:
         changed = 0
@@ -167,7 +176,7 @@ class SqlMirror:
     def finish(self, type: str, listed_at: int, as_of: int) -> None:
         """End a listing: the type is ready."""
         with self._database.write() as connection:
-            self._clear(connection, type)
+            self._clear(connection, type, MIRROR_WINDOWS, MIRROR_SEEN)
             values = {"status": Status.READY.value, "listed_at": listed_at, "as_of": as_of, "detail": ""}
             self._set(connection, type, {**values, "created_after": MIRROR_TYPES.c.wanted_after})
 
@@ -203,13 +212,17 @@ class SqlMirror:
         """Which of these events are stored already."""
         return set(self.versions(EVENT.name, ids))
 
-    def forget_events(self, before: int) -> int:
-        """Drop events created before then; return how many."""
-        table, raw = TABLES[EVENT.name], RAW_OBJECTS
-        old = select(table.c.id).where(self._target.of(table), table.c.created < before)
-        with self._database.write() as connection:
-            connection.execute(delete(raw).where(self._target.of(raw), raw.c.type == EVENT.name, raw.c.id.in_(old)))
-            return connection.execute(delete(table).where(self._target.of(table), table.c.created < before)).rowcount
+    def forget_events(self, before: int) -> None:
+        """Drop events created before then, in one transaction after another."""
+        table, whose = TABLES[EVENT.name], self._target.values()
+        old = select(table.c.id).where(self._target.of(table), table.c.created < before).limit(_FORGOTTEN_AT_ONCE)
+        full = True
+        while full:
+            with self._database.write() as connection:
+                ids = connection.execute(old).scalars().all()
+                delete_among(connection, RAW_OBJECTS, "id", (*whose, EVENT.name), ids)
+                delete_among(connection, table, "id", whose, ids)
+            full = len(ids) == _FORGOTTEN_AT_ONCE
 
     def versions(self, type: str, ids: Sequence[str]) -> Mapping[str, Version]:
         """How new the rows with these ids are; those that do not exist are left out."""
@@ -260,6 +273,13 @@ class SqlMirror:
         query = select(table.c.type, table.c.id).where(self._target.of(table)).order_by(table.c.type, table.c.id)
         with self._database.read() as connection:
             return tuple(Doubt(*row) for row in connection.execute(query))
+
+    def doubt_counts(self) -> Mapping[str, int]:
+        """How many objects of each type must be read again; types without any are left out."""
+        table = MIRROR_DOUBTS
+        query = select(table.c.type, func.count()).where(self._target.of(table)).group_by(table.c.type)
+        with self._database.read() as connection:
+            return {type: count for type, count in connection.execute(query)}
 
     def events_of(self, ids: Sequence[str]) -> Iterator[Mapping[str, Value]]:
         """The stored events about these objects, newest first."""
@@ -324,8 +344,8 @@ class SqlMirror:
         table = MIRROR_TYPES
         connection.execute(update(table).where(self._target.of(table), table.c.type == type).values(**values))
 
-    def _clear(self, connection: Connection, type: str) -> None:
-        for table in (MIRROR_WINDOWS, MIRROR_SEEN):
+    def _clear(self, connection: Connection, type: str, *tables: Table) -> None:
+        for table in tables:
             connection.execute(delete(table).where(self._target.of(table), table.c.type == type))
 
     def _move(self, connection: Connection, type: str, window: Window, rest: Sequence[Window]) -> tuple[Window, ...]:
@@ -337,16 +357,13 @@ class SqlMirror:
         first, *others = rest
         values = {"since": first.since, "until": first.until, "cursor": first.cursor, "reached": first.reached}
         connection.execute(update(table).where(table.c.id == window.id).values(**values))
-        return (replace(first, id=window.id), *self._add_windows(connection, type, others))
+        made = insert(table).returning(table.c.id)
+        # One by one: they are few, and many in one statement may come back in another order.
+        ids = [connection.execute(made, self._window_row(type, other)).scalar_one() for other in others]
+        return (replace(first, id=window.id), *(replace(w, id=id) for w, id in zip(others, ids, strict=True)))
 
-    def _add_windows(self, connection: Connection, type: str, windows: Sequence[Window]) -> list[Window]:
-        made = insert(MIRROR_WINDOWS).returning(MIRROR_WINDOWS.c.id)
-        numbered = []
-        for window in windows:
-            values = {name: getattr(window, name) for name in _WINDOW}
-            row = {**self._target.key(), "type": type, **values}
-            numbered.append(replace(window, id=connection.execute(made, row).scalar_one()))
-        return numbered
+    def _window_row(self, type: str, window: Window) -> dict[str, Any]:
+        return {**self._target.key(), "type": type, **{name: getattr(window, name) for name in _WINDOW}}
 
 
 def mirrored_accounts(database: Database, livemode: bool) -> list[str]:

@@ -14,10 +14,13 @@ from reconciler.store.database import Database
 
 
 class SqlMirrors:
-    """Opens mirrors. `exists` says whether there is a store at all: looking must not make one."""
+    """Opens mirrors. `exists` says whether there is a store at all, since looking must not make one.
+
+    It says None where nobody tells where the store is: to open one would raise that.
+    """
 
     def __init__(
-        self, database: Callable[[], Database], clock: Clock, livemode: bool, exists: Callable[[], bool]
+        self, database: Callable[[], Database], clock: Clock, livemode: bool, exists: Callable[[], bool | None]
     ) -> None:
         self._database = database
         self._clock = clock
@@ -32,6 +35,8 @@ class SqlMirrors:
 
     def only_account(self) -> str:
         """The account whose mirror is meant where nothing names it: the only one of this mode in the store."""
+        if self._exists() is False:
+            raise BillplanError("nothing was mirrored yet: there is no store", hint="billplan sync")
         accounts = mirrored_accounts(self._database(), self._livemode)
         if len(accounts) == 1:
             return accounts[0]

@@ -11,6 +11,7 @@ from reconciler.cli.options import Call, project_options
 from reconciler.core.holder import Holder
 from reconciler.core.types import show_moment
 from reconciler.engine.sync import lock_scope
+from reconciler.errors import BillplanError
 from reconciler.project import Project
 
 
@@ -41,8 +42,17 @@ def unlock_command(call: Call, mirror: bool, auto_approve: bool) -> int:
 
 
 def _scope(project: Project, mirror: bool) -> str:
-    scope = project.scope
-    return lock_scope(scope.account, scope.livemode) if mirror else str(scope)
+    return lock_scope(_mirrored(project), project.pins.livemode) if mirror else str(project.scope)
+
+
+def _mirrored(project: Project) -> str:
+    """Name the account whose mirror is meant; Stripe is asked only where neither the project nor the store tells."""
+    if project.pins.account:
+        return project.pins.account
+    try:
+        return project.mirrors.only_account()
+    except BillplanError:
+        return project.scope.account
 
 
 def _agreed(call: Call, scope: str, holder: Holder) -> bool:

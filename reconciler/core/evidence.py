@@ -25,14 +25,24 @@ class Verdict(StrEnum):
 
 
 def judge(
-    event: Mapping[str, Value], mirrored: Mirrored, version: Version | None, standing: Standing, api_version: str
+    event: Mapping[str, Value],
+    mirrored: Mirrored,
+    version: Version | None,
+    standing: Standing,
+    api_version: str,
+    now: int,
 ) -> Verdict:
-    """Say what to do about an event on an object of this type. Two of one second, or a doubt, are settled by a read."""
+    """Say what to do about an event on an object of this type. Two of one second, or a doubt, are settled by a read.
+
+    `now` is when the look at the events began: a row that claims to be newer was stamped by a clock that was wrong.
+    """
     at, gone = int(event["created"]), event["type"] == mirrored.deleted_by
     believed = Verdict.GONE if gone else Verdict.TAKE if _tells_all(event, mirrored, api_version) else Verdict.DOUBT
     if version is None:
         # A whole list did not show it, and yet it was there: or it is gone since, and that was not told.
         return Verdict.DOUBT if _within_listing(at, standing) and not gone else believed
+    if version.at > now + LAG_SECONDS or (version.deleted and not gone and at >= version.at):
+        return Verdict.DOUBT
     if version.source is Source.EVENT:
         verdict = believed if at > version.at else Verdict.DOUBT if at == version.at else Verdict.OLD
     elif at < version.at - LAG_SECONDS:

@@ -32,7 +32,7 @@ class MirrorStatus:
     livemode: bool
     now: int
     types: tuple[TypeStatus, ...]
-    cursor: int | None
+    cursor: int | None = None
     syncing: Holder | None = None
     applying: Holder | None = None
     last_apply: Run | None = None

@@ -90,8 +90,9 @@ class Touch:
     """An event about one object that says that another one, of `type`, may not be what it was.
 
     `path` leads to that one's id; with `via`, to the id of a row of type `via[0]`, whose column `via[1]` has it. With
-    `column` it is every row that has the event's object there. `when`: only events of these types, or DUE. `unknown`:
-    only where the mirror has no such row yet.
+    `column` it is every row that has the named id there. `when`: only events of these types, or DUE. `unknown`: only
+    where the mirror has no such row yet. `given`: only where the row of type `given[0]` with that id has something in
+    its column `given[1]`.
     """
 
     type: str
@@ -100,6 +101,7 @@ class Touch:
     column: str = ""
     when: tuple[str, ...] = ()
     unknown: bool = False
+    given: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,16 @@ from reconciler.core.standing import Window
 from reconciler.engine.reading import Found, Reader, Stopped, StripeTime, rows_in
 from reconciler.engine.windows import Windows, divide, rest_of
 from reconciler.errors import RemoteError
+from reconciler.mirrored import EVENT
 from reconciler.ports.mirror import Doubt, Kept, Mirror, Page, Put
 from reconciler.ports.progress import Progress
 
 # Enough for one endpoint's 25 requests a second where an answer takes a third of a second.
 WORKERS = 8
+# Events of so long are read one page after the other.
+_SHORT_SECONDS = 3600
+# What the pool has in hand of what is to be read singly: it keeps two kilobytes for each until that is read.
+_IN_HAND = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,18 +40,14 @@ class Tools:
 Store = Callable[[Found, Sequence[Window]], Kept]
 
 
-def list_type(
-    mirrored: Mirrored, wanted_after: int | None, resume: bool, tools: Tools, settled: Sequence[Doubt] = ()
-) -> None:
+def list_type(mirrored: Mirrored, wanted_after: int | None, resume: bool, tools: Tools, settles: bool = False) -> None:
     """List a type whole, from where an interrupted listing stopped if `resume`; then it is ready, as of its start.
 
-    `settled` are doubts that the list decides: once it has begun, it will be ended.
+    If it `settles` the doubts about the type, they are struck off as it begins: once it has, it will be ended.
     """
     if not resume:
-        tools.mirror.begin(
-            mirrored.name, tools.time.now(), _windows(mirrored, wanted_after, tools.mirror), wanted_after
-        )
-        tools.mirror.put((), settled)
+        windows = _windows(mirrored, wanted_after, tools.mirror)
+        tools.mirror.begin(mirrored.name, tools.time.now(), windows, wanted_after, settles)
     run = tools.mirror.standings()[mirrored.name].started_at or 0
     if not mirrored.carried:
         read_windows(mirrored, lambda found, rest: _store(mirrored, found, rest, tools), tools)
@@ -90,8 +91,13 @@ def read_windows(mirrored: Mirrored, store: Store, tools: Tools) -> None:
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix=mirrored.name) as pool:
         working = [pool.submit(work) for _ in range(WORKERS)]
-    for one in working:
-        one.result()
+        try:
+            for one in working:
+                one.result()
+        except KeyboardInterrupt:
+            # The threads end with the page that they are at, while the lock is still ours.
+            tools.stop.set()
+            raise
     if tools.stop.is_set():
         raise Stopped
 
@@ -100,8 +106,10 @@ def _left(mirrored: Mirrored, found: Found, windows: Windows, tools: Tools) -> S
     """What is left of a window, cut up for the threads that have nothing to read."""
     if not found.more:
         return ()
-    # A list without a filter on `created` would be read whole for each part.
-    parts = windows.wanting + 1 if mirrored.by_created else 1
+    # A list without a filter on `created` would be read whole for each part, and a few minutes are not worth cutting.
+    since = found.window.since
+    short = mirrored is EVENT and since is not None and tools.time.now() - since < _SHORT_SECONDS
+    parts = windows.wanting + 1 if mirrored.by_created and not short else 1
     return divide(rest_of(found.window, found.objects), found.objects, parts, tools.floor)
 
 
@@ -143,7 +151,8 @@ def read_singly(doubts: Sequence[Doubt], types: Mapping[str, Mirrored], tools: T
         tools.progress.advance()
 
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="single") as pool:
-        list(pool.map(settle, doubts))
+        for first in range(0, len(doubts), _IN_HAND):
+            list(pool.map(settle, doubts[first : first + _IN_HAND]))
     return failed
 
 

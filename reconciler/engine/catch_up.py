@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from reconciler.core.evidence import Verdict, judge
+from reconciler.core.evidence import LAG_SECONDS, Verdict, judge
 from reconciler.core.mirrored import DUE, Mirrored, Source, Touch, Version, read_row
 from reconciler.core.standing import Standing, Status, Window
 from reconciler.core.values import Value
@@ -36,6 +36,7 @@ class Ear:
     def __init__(self, tools: Tools, standings: Mapping[str, Standing]) -> None:
         self._tools = tools
         self._standings = standings
+        self._now = tools.time.now()
         # Two pages may speak of one object, and what is stored decides what an event is worth.
         self._lock = threading.Lock()
 
@@ -44,7 +45,8 @@ class Ear:
         with self._lock:
             known = self._tools.mirror.known_events([str(raw["id"]) for raw in found.objects])
             fresh = [raw for raw in found.objects if raw["id"] not in known]
-            puts, doubts = self._weigh(fresh)
+            again = [raw for raw in found.objects if raw["id"] in known and self._unheeded(raw)]
+            puts, doubts = self._weigh([*fresh, *again])
             page = EventPage(
                 rows=[read_row(EVENT, raw) for raw in fresh],
                 at=found.at,
@@ -54,6 +56,16 @@ class Ear:
                 doubts=doubts,
             )
             return self._tools.mirror.put_events(page)
+
+    def _unheeded(self, event: Mapping[str, Value]) -> bool:
+        """Say whether an event was stored when its type was not kept yet, and the list of it since may have lagged."""
+        mirrored = self._heard(event["data"]["object"])
+        if mirrored is None:
+            return False
+        begun, last_look = self._standings[mirrored.name].started_at, self._standings[EVENT.name].as_of
+        if begun is None or last_look is None or last_look >= begun:
+            return False
+        return int(event["created"]) >= begun - LAG_SECONDS
 
     def _weigh(self, events: Sequence[Mapping[str, Value]]) -> tuple[list[Put], list[Doubt]]:
         versions = self._versions(events)
@@ -71,7 +83,7 @@ class Ear:
             standing = self._standings[mirrored.name]
             if version is None and (mirrored.carried or _not_asked_for(mirrored, raw, standing)):
                 continue
-            match judge(event, mirrored, version, standing, self._tools.api_version):
+            match judge(event, mirrored, version, standing, self._tools.api_version, self._now):
                 case Verdict.OLD:
                     continue
                 case Verdict.DOUBT:
@@ -118,6 +130,8 @@ class Ear:
             value = value.get(key) if isinstance(value, Mapping) else None
         id = value.get("id") if isinstance(value, Mapping) else value
         mirror = self._tools.mirror
+        if id and touch.given and mirror.value(touch.given[0], str(id), touch.given[1]) is None:
+            return ()
         if id and touch.column:
             return mirror.ids_where(touch.type, touch.column, id)
         if id and touch.via is not None:
@@ -134,17 +148,19 @@ def _not_asked_for(mirrored: Mirrored, raw: Mapping[str, Value], standing: Stand
     return mirrored.by_created and after is not None and int(raw.get("created") or after) < after
 
 
-def catch_up(tools: Tools, *, poll: Sequence[str], whole_history: bool = False) -> dict[str, RemoteError]:
+def catch_up(
+    tools: Tools, *, poll: Sequence[str], whole_history: bool = False, only: Collection[str] = BY_NAME.keys()
+) -> dict[str, RemoteError]:
     """Read the events since the cursor, then what they leave open; `poll` names types that no event tells of.
 
-    With `whole_history` the first look takes in every event that Stripe still has. Return, by type, why something
-    could not be read: such a type is not caught up, and what is in doubt of it stays so.
+    With `whole_history` the first look takes in every event that Stripe still has. What is in doubt is read of the
+    types in `only`; a type with open doubts is not caught up. Return, by type, why something could not be read.
     """
     ear = _listen(tools, whole_history)
     now = tools.mirror.standings()[EVENT.name].as_of or 0
     ready = [name for name, s in tools.mirror.standings().items() if s.status is Status.READY and name != EVENT.name]
     _come_due(ear, tools, ready, now)
-    failed = _settle(tools)
+    failed = _settle(tools, only)
     # Last, since what events left open may be the parents of what is listed now.
     for name in poll:
         if name in ready:
@@ -152,8 +168,9 @@ def catch_up(tools: Tools, *, poll: Sequence[str], whole_history: bool = False) 
                 list_type(BY_NAME[name], tools.mirror.standings()[name].created_after, False, tools)
             except RemoteError as error:
                 failed[name] = error
-    failed = {**_settle(tools), **failed}
-    tools.mirror.advance([name for name in ready if not BY_NAME[name].polled and name not in failed], now)
+    failed = {**_settle(tools, only), **failed}
+    open = {doubt.type for doubt in tools.mirror.doubts()} | failed.keys()
+    tools.mirror.advance([name for name in ready if not BY_NAME[name].polled and name not in open], now)
     tools.mirror.move_cursor(now)
     tools.mirror.forget_events(now - RETENTION_SECONDS)
     return failed
@@ -194,18 +211,17 @@ def _come_due(ear: Ear, tools: Tools, ready: Sequence[str], now: int) -> None:
     tools.mirror.doubt(sorted(doubts, key=lambda d: (d.type, d.id)))
 
 
-def _settle(tools: Tools) -> dict[str, RemoteError]:
+def _settle(tools: Tools, only: Collection[str]) -> dict[str, RemoteError]:
     """Read what is in doubt, until nothing is: what comes along may be new. Return why some could not be read."""
     failed: dict[str, RemoteError] = {}
     for _ in range(_PASSES):
-        doubts = [doubt for doubt in tools.mirror.doubts() if doubt.type not in failed]
+        doubts = [doubt for doubt in tools.mirror.doubts() if doubt.type in only and doubt.type not in failed]
         if not doubts:
             break
         many = _better_listed(doubts, tools)
         for name in many:
-            about = [doubt for doubt in doubts if doubt.type == name]
             try:
-                list_type(BY_NAME[name], None, False, tools, settled=about)
+                list_type(BY_NAME[name], None, False, tools, settles=True)
             except RemoteError as error:
                 failed[name] = error
         failed |= read_singly([doubt for doubt in doubts if doubt.type not in many], BY_NAME, tools)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.changes import Action, Drift, Told
+from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan
 from reconciler.core.values import Value
 
@@ -36,22 +37,44 @@ def with_vanished(plan: Plan, applied: Mapping[str, str]) -> Plan:
     return replace(plan, changes=changes, drift=(*plan.drift, *drift))
 
 
-def tell(plan: Plan, events: Callable[[Sequence[str]], Iterable[Mapping[str, Value]]]) -> Plan:
+Events = Callable[[Sequence[str]], Iterable[Mapping[str, Value]]]
+
+
+def tell(plan: Plan, events: Events, kinds: Mapping[str, Kind]) -> Plan:
     """Add to a plan's drift when, and by which request, each field was changed, where an event tells.
 
-    `events` gives the known events about objects, newest first.
+    `events` gives the known events about objects, newest first. The one that is told of made the value that is there
+    now: a newer one that is not known yet would be mistaken for an older one otherwise.
     """
     if not plan.drift:
         return plan
-    found: dict[tuple[str, str], Told] = {}
-    wanted = {(d.remote_id, d.name) for d in plan.drift}
-    for event in events(sorted({id for id, _ in wanted})):
+    found: dict[tuple[str, str], Told | None] = {}
+    wanted: dict[str, list[Drift]] = {}
+    for drift in plan.drift:
+        wanted.setdefault(drift.remote_id, []).append(drift)
+    for event in events(sorted(wanted)):
         id = str(event["data"]["object"]["id"])
-        for name in (name for one, name in wanted if one == id and (id, name) not in found):
-            if _speaks_of(event, name):
+        for drift in wanted[id]:
+            name = drift.name
+            if (id, name) not in found and _speaks_of(event, name):
                 request = event.get("request") or {}
-                found[id, name] = Told(event=str(event["id"]), at=int(event["created"]), request_id=request.get("id"))
+                told = Told(event=str(event["id"]), at=int(event["created"]), request_id=request.get("id"))
+                # The newest that speaks of it decides, even if it tells of another value.
+                found[id, name] = told if _shows(event, drift, kinds) else None
     return replace(plan, drift=tuple(replace(d, told=found.get((d.remote_id, d.name))) for d in plan.drift))
+
+
+def _shows(event: Mapping[str, Value], drift: Drift, kinds: Mapping[str, Kind]) -> bool:
+    """Say whether the object in an event has the value that is there now."""
+    kind = kinds.get(drift.address.kind)
+    if drift.name == "id" or kind is None:
+        return drift.name == "id"
+    try:
+        observed = kind.observe(event["data"]["object"], int(event["created"]))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # The shape of another API version.
+        return False
+    return bool(observed.attrs.get(drift.name) == drift.live)
 
 
 def _speaks_of(event: Mapping[str, Value], name: str) -> bool:

@@ -9,20 +9,27 @@ from enum import StrEnum
 from reconciler.core.changes import Change
 from reconciler.core.idempotency import Scope
 from reconciler.core.kind import Kind
+from reconciler.core.plan import Header
 from reconciler.core.resources import Observed, Origin, Snapshot
+from reconciler.core.results import Result
 from reconciler.core.standing import Standing
 from reconciler.core.values import Value
+from reconciler.engine.backfill import Tools
 from reconciler.engine.catch_up import GAP_SECONDS, catch_up
-from reconciler.engine.outside import Outside
+from reconciler.engine.outside import Mirrors, Outside
+from reconciler.engine.reading import OverBudget
 from reconciler.engine.refresh import list_kinds, snapshot_of
 from reconciler.engine.sync import SyncPorts, lock_scope, tools_of
 from reconciler.engine.target import Pins, Target, check_target
 from reconciler.engine.usage import count_live, note_subscriptions
+from reconciler.engine.windows import PAGE
 from reconciler.errors import BillplanError, LockHeld, RemoteError, StoreError
 from reconciler.mirrored import BY_NAME as MIRRORED
-from reconciler.ports.mirror import Mirror
+from reconciler.mirrored import EVENT
+from reconciler.ports.mirror import Doubt, Mirror
 
 _SUBSCRIPTION = "subscription"
+_LEAST_BUDGET = 50
 
 
 class RefreshMode(StrEnum):
@@ -63,7 +70,7 @@ def _look_live(outside: Outside, target: Target, mirror: Mirror | None, note: st
     observed = list_kinds(outside.api, listed, outside.progress)
     if mirror is not None:
         observed += _observe(mirror, kept, standings)
-    counted = mirror if mirror is not None and _usable(standings[_SUBSCRIPTION], target.now) else None
+    counted = mirror if mirror is not None and _caught_up_with_events(standings, target.now) else None
     return Seen(
         target=target,
         snapshot=snapshot_of(observed, list(outside.kinds.values()), target.scope.project),
@@ -98,15 +105,35 @@ def _caught_up(outside: Outside, target: Target) -> tuple[Mirror | None, str]:
         with ports.locks.acquire(lock_scope(account, livemode), "a plan that catches up") as lock:
             outside.progress.start("catching up with Stripe", None)
             try:
-                for unread in catch_up(tools_of(ports, mirror, target.now, lock), poll=()).values():
-                    raise unread
+                _catch_up(tools_of(ports, mirror, target.now, lock, _budget(outside, mirror)), outside)
             finally:
                 outside.progress.finish()
         return mirror, ""
+    except OverBudget:
+        return None, "planned from live lists, since that takes fewer requests than to catch up the mirror"
     except LockHeld as error:
         return None, f"planned from live lists, since the mirror is being written: {error.message}"
     except (StoreError, RemoteError) as error:
         return None, f"planned from live lists, since the mirror could not be used: {error.message}"
+
+
+def _catch_up(tools: Tools, outside: Outside) -> None:
+    """Catch up on what a plan looks at; the rest stays open until the next sync."""
+    needed = {*outside.kinds, *(need for kind in outside.kinds.values() for need in _holders(kind))}
+    try:
+        failed = catch_up(tools, poll=(), only=needed)
+    except BaseException:
+        tools.stop.set()
+        raise
+    for unread in failed.values():
+        raise unread
+
+
+def _budget(outside: Outside, mirror: Mirror) -> int:
+    """How many requests catching up may take: live lists would take about as many."""
+    counts = mirror.counts()
+    pages = sum(counts[name] // PAGE + 1 for name in outside.kinds)
+    return max(_LEAST_BUDGET, 2 * pages)
 
 
 def _look_at_mirror(outside: Outside, pins: Pins) -> Seen:
@@ -131,6 +158,19 @@ def _look_at_mirror(outside: Outside, pins: Pins) -> Seen:
     )
 
 
+def doubt_applied(mirrors: Mirrors, header: Header, results: Sequence[Result]) -> None:
+    """Let the mirror read again what an apply touched: the events of it may be listed a while later."""
+    touched = {Doubt(r.step.kind, r.remote_id) for r in results if r.remote_id and r.step.kind in MIRRORED}
+    try:
+        mirror = mirrors.of(header.account, header.livemode)
+        if mirror is not None:
+            standings = mirror.standings()
+            mirror.doubt([d for d in sorted(touched, key=str) if standings[d.type].fresh])
+    except StoreError:
+        # What was applied is applied: a mirror that cannot be written is told of by the next plan.
+        return
+
+
 def _kept(kinds: Mapping[str, Kind], standings: Mapping[str, Standing], now: int) -> list[Kind]:
     """The kinds whose rows, caught up, stand for the account."""
     return [
@@ -140,6 +180,12 @@ def _kept(kinds: Mapping[str, Kind], standings: Mapping[str, Standing], now: int
         and _usable(standings[kind.name], now)
         and all(_usable(standings[need], now) for need in _holders(kind))
     ]
+
+
+def _caught_up_with_events(standings: Mapping[str, Standing], now: int) -> bool:
+    """Whether subscriptions can be counted in the mirror: a plan does not read what is in doubt of them."""
+    standing, events = standings[_SUBSCRIPTION], standings[EVENT.name]
+    return _usable(standing, now) and (standing.as_of or 0) >= (events.as_of or 0)
 
 
 def _usable(standing: Standing, now: int) -> bool:

@@ -11,9 +11,13 @@ from reconciler.ports.mirror import Mirror
 
 def types_of(mirror: Mirror) -> tuple[TypeStatus, ...]:
     """Read the status of every type, events last."""
-    standings, counts = mirror.standings(), mirror.counts()
-    doubts = [doubt.type for doubt in mirror.doubts()]
-    return tuple(_status(m, standings[m.name], counts[m.name], doubts.count(m.name)) for m in (*MIRRORED, EVENT))
+    standings, counts, doubts = mirror.standings(), mirror.counts(), mirror.doubt_counts()
+    return tuple(_status(m, standings[m.name], counts[m.name], doubts.get(m.name, 0)) for m in (*MIRRORED, EVENT))
+
+
+def no_types() -> tuple[TypeStatus, ...]:
+    """Give the status of every type where there is no store yet."""
+    return tuple(_status(m, Standing(type=m.name), 0, 0) for m in (*MIRRORED, EVENT))
 
 
 def _status(mirrored: Mirrored, standing: Standing, count: int, doubts: int) -> TypeStatus:

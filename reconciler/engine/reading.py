@@ -24,14 +24,18 @@ _LINES_TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class StripeTime:
-    """Stripe's time by this machine's clock: never later than it really is, give or take a second."""
+    """Stripe's time: as it was told at `known`, and what has passed since by the monotonic clock.
+
+    Never later than it really is, give or take a second, even if somebody sets this machine's clock meanwhile.
+    """
 
     clock: Clock
-    offset: int
+    told: int
+    known: float
 
     def now(self) -> int:
         """Epoch seconds, UTC."""
-        return self.clock.now() + self.offset
+        return self.told + int(self.clock.monotonic() - self.known)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,19 +52,29 @@ class Stopped(Exception):
     """The sync is ending before its work is done. Seen by its own threads alone."""
 
 
+class OverBudget(Exception):
+    """More would have to be read than was allowed."""
+
+
 class Reader:
     """Reads what the mirror keeps. Safe from several threads.
 
-    Once `stop` is set it raises Stopped, and LockLost once the lock of the mirror is somebody else's.
+    Once `stop` is set it raises Stopped, LockLost once the lock of the mirror is somebody else's, and OverBudget after
+    so many requests as `budget` allows.
     """
 
-    def __init__(self, api: BillingApi, time: StripeTime, stop: threading.Event, lock: HeldLock) -> None:
+    def __init__(
+        self, api: BillingApi, time: StripeTime, stop: threading.Event, lock: HeldLock, budget: int | None = None
+    ) -> None:
         self._api = api
         self._time = time
         self._stop = stop
         self._lock = lock
+        self._budget = None if budget is None else iter(range(budget))
 
     def _get(self, path: str, params: Mapping[str, Value]) -> Mapping[str, Value]:
+        if self._budget is not None and next(self._budget, None) is None:
+            raise OverBudget
         return self._api.request("get", path, params, before_send=self._go_on).body
 
     def _go_on(self) -> None:

@@ -33,6 +33,10 @@ _NOT_ENABLED = re.compile(
 )
 
 
+_PERMISSION = re.compile(r"rak_[a-z_]+")
+LACKS = "the key lacks the permission"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncOptions:
     """What a sync is asked for. `objects`: only these types; `created_after`: only objects created from then on (epoch
@@ -71,7 +75,9 @@ class Synced:
         """Raise PartialSync where a type failed."""
         if self.failed:
             words = "\n".join(["the mirror is not whole:", *(f"{name}: {why}" for name, why in self.failed.items())])
-            raise PartialSync(words, hint="the same command again goes on where this one stopped")
+            again = "the same command again goes on where this one stopped"
+            lacking = any(why.startswith(LACKS) for why in self.failed.values())
+            raise PartialSync(words, hint=f"add the permission to the key; {again}" if lacking else again)
 
 
 def lock_scope(account: str, livemode: bool) -> str:
@@ -105,12 +111,12 @@ def sync(ports: SyncPorts, options: SyncOptions) -> Synced:
     )
 
 
-def tools_of(ports: SyncPorts, mirror: Mirror, stripe_now: int, lock: HeldLock) -> Tools:
+def tools_of(ports: SyncPorts, mirror: Mirror, stripe_now: int, lock: HeldLock, budget: int | None = None) -> Tools:
     """Put together what a sync works with."""
-    time = StripeTime(ports.clock, stripe_now - ports.clock.now())
+    time = StripeTime(ports.clock, stripe_now, ports.clock.monotonic())
     stop = threading.Event()
     return Tools(
-        reader=Reader(ports.api, time, stop, lock),
+        reader=Reader(ports.api, time, stop, lock, budget),
         mirror=mirror,
         time=time,
         progress=ports.progress,
@@ -127,6 +133,7 @@ class _Run:
         self._tools = tools
         self._options = options
         self._lock = threading.Lock()
+        self._known = tools.mirror.standings()
         self.listed: set[str] = set()
         self.skipped: dict[str, str] = {}
         self.failed: dict[str, str] = {}
@@ -164,7 +171,7 @@ class _Run:
             for name, unread in catch_up(self._tools, poll=poll, whole_history=whole).items():
                 self._tell_unread(BY_NAME[name], unread)
         except (RemoteError, StoreError) as error:
-            self._tools.mirror.fail(EVENT.name, Status.ERROR, error.message)
+            self._tools.mirror.fail(EVENT.name, Status.ERROR, _why(EVENT, error))
             if isinstance(error, StoreError):
                 raise
             self.failed[EVENT.name] = _why(EVENT, error)
@@ -203,8 +210,12 @@ class _Run:
 
     def _after(self, mirrored: Mirrored) -> int | None:
         """From which creation on a type is listed: one without such a filter is limited by those it hangs on."""
+        after, known = self._options.created_after, self._known[mirrored.name]
+        if known.fresh and (known.created_after is None or known.created_after < (after or 0)):
+            # More was listed before: less now would give some of that up.
+            after = known.created_after
         if mirrored.by_created:
-            return self._options.created_after
+            return after
         limits = [self._after(BY_NAME[need]) for need in _needs(mirrored)]
         return max((limit for limit in limits if limit is not None), default=None)
 
@@ -236,8 +247,6 @@ class _Run:
     def _must_list(self, mirrored: Mirrored, standing: Standing) -> bool:
         options = self._options
         named = standing.type in options.objects or not options.objects
-        if standing.status is Status.SKIPPED:
-            return standing.type in options.objects or options.full
         if standing.status is not Status.READY or (options.full and named):
             return True
         limited = standing.created_after
@@ -273,7 +282,12 @@ class _Run:
         self._note(mirrored, error.message if skipped else _why(mirrored, error), skipped)
 
     def _note(self, mirrored: Mirrored, why: str, skipped: bool) -> None:
+        before = self._known[mirrored.name].status
+        told = skipped and before is Status.SKIPPED and mirrored.name not in self._options.objects
         self._tools.mirror.fail(mirrored.name, Status.SKIPPED if skipped else Status.ERROR, why)
+        if told:
+            # Asked for again each time, since it may have been enabled; said once.
+            return
         with self._lock:
             (self.skipped if skipped else self.failed)[mirrored.name] = why
 
@@ -283,10 +297,12 @@ def not_enabled(error: RemoteRejected) -> bool:
     return error.status in (400, 403, 404) and _NOT_ENABLED.search(error.message) is not None
 
 
-def _why(mirrored: Mirrored, error: RemoteError) -> str:
-    if error.status == 403:
-        return f"the key lacks the permission {mirrored.permission}"
-    return error.message
+def _why(mirrored: Mirrored, error: RemoteError | StoreError) -> str:
+    if not isinstance(error, RemoteError) or error.status != 403:
+        return error.message
+    # What is asked for along with a type needs a permission of its own: Stripe says which.
+    named = _PERMISSION.search(error.message)
+    return f"{LACKS} {named[0] if named else mirrored.permission}"
 
 
 def _needs(mirrored: Mirrored) -> set[str]:

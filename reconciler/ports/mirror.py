@@ -63,7 +63,10 @@ class EventPage:
 
 
 class Mirror(Protocol):
-    """Reads and writes the copy; each write is one transaction. Every method raises StoreError if the store fails."""
+    """Reads and writes the copy; each write is one transaction, unless it says otherwise.
+
+    Every method raises StoreError if the store fails.
+    """
 
     def standings(self) -> Mapping[str, Standing]:
         """How far each type is, by name; all types are there."""
@@ -73,8 +76,13 @@ class Mirror(Protocol):
         """How many live objects each type has."""
         ...
 
-    def begin(self, type: str, run: int, windows: Sequence[Window], wanted_after: int | None) -> None:
-        """Begin a listing of a type at `run`; windows left over from another one are dropped."""
+    def begin(
+        self, type: str, run: int, windows: Sequence[Window], wanted_after: int | None, settles: bool = False
+    ) -> None:
+        """Begin a listing of a type at `run`; windows left over from another one are dropped.
+
+        If it `settles` the doubts about this type, all that there are now are struck off.
+        """
         ...
 
     def windows(self, type: str) -> Sequence[Window]:
@@ -89,8 +97,8 @@ class Mirror(Protocol):
         """Store events, what they say, and their window's progress, together."""
         ...
 
-    def put(self, puts: Sequence[Put], settled: Sequence[Doubt] = ()) -> int:
-        """Store rows that were read singly, and strike off the doubts that this settles; return how many changed."""
+    def put(self, puts: Sequence[Put], settled: Sequence[Doubt] = ()) -> None:
+        """Store rows that were read singly, and strike off the doubts that this settles."""
         ...
 
     def unseen(self, type: str, run: int) -> Sequence[str]:
@@ -121,8 +129,8 @@ class Mirror(Protocol):
         """Which of these events are stored already."""
         ...
 
-    def forget_events(self, before: int) -> int:
-        """Drop events created before then; return how many."""
+    def forget_events(self, before: int) -> None:
+        """Drop events created before then, in one transaction after another."""
         ...
 
     def versions(self, type: str, ids: Sequence[str]) -> Mapping[str, Version]:
@@ -151,6 +159,10 @@ class Mirror(Protocol):
 
     def doubts(self) -> Sequence[Doubt]:
         """What must be read again."""
+        ...
+
+    def doubt_counts(self) -> Mapping[str, int]:
+        """How many objects of each type must be read again; types without any may be left out."""
         ...
 
     def events_of(self, ids: Sequence[str]) -> Iterator[Mapping[str, Value]]:

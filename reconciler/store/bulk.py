@@ -44,13 +44,16 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> Non
 def select_among(
     connection: Connection, table: Table, names: Iterable[str], target: Row, ids: Sequence[str]
 ) -> Iterator[Any]:
-    """Yield some columns of the rows of a target (account, livemode) that have one of these ids."""
+    """Yield some columns of the rows that have one of these ids; `target` as in `delete_among`."""
     for found in _among(connection, f"SELECT {_quoted(names)} FROM", table, "id", target, ids):
         yield from found
 
 
 def delete_among(connection: Connection, table: Table, column: str, target: Row, ids: Sequence[str]) -> None:
-    """Delete the rows of a target (account, livemode) that have one of these ids in a column."""
+    """Delete the rows that have one of these ids in a column.
+
+    `target` holds what the first columns of the key must be: account and livemode, and a type where that is the third.
+    """
     for _ in _among(connection, "DELETE FROM", table, column, target, ids):
         continue
 
@@ -58,17 +61,20 @@ def delete_among(connection: Connection, table: Table, column: str, target: Row,
 def _among(
     connection: Connection, verb: str, table: Table, column: str, target: Row, ids: Sequence[str]
 ) -> Iterator[CursorResult[Any]]:
+    keys = [key.name for key in table.primary_key][: len(target)]
     if connection.dialect.name == "postgresql":
-        where = f'WHERE account = %s AND livemode = %s AND "{column}" = ANY(%s)'
-        yield connection.exec_driver_sql(f"{verb} {table.fullname} {where}", (*target, list(ids)))
+        whose = " AND ".join(f'"{key}" = %s' for key in keys)
+        text = f'{verb} {table.fullname} WHERE {whose} AND "{column}" = ANY(%s)'
+        yield connection.exec_driver_sql(text, (*target, list(ids)))
         return
+    whose = " AND ".join(f'"{key}" = ?' for key in keys)
     for first in range(0, len(ids), _IDS):
         some = ids[first : first + _IDS]
         # Padded, so that there are few different statements to prepare.
         size = 1 << (len(some) - 1).bit_length()
-        where = f'WHERE account = ? AND livemode = ? AND "{column}" IN ({_marks(size)})'
+        text = f'{verb} {table.name} WHERE {whose} AND "{column}" IN ({_marks(size)})'
         padded = [*some, *[some[0]] * (size - len(some))]
-        yield connection.exec_driver_sql(f"{verb} {table.name} {where}", (*target, *padded))
+        yield connection.exec_driver_sql(text, (*target, *padded))
 
 
 def _write(connection: Connection, table: Table, rows: Sequence[Row], replace: bool) -> None:

@@ -14,8 +14,9 @@ from reconciler.store.version_1 import create_version_1
 
 Migration = Callable[[Connection], None]
 
-# The first function makes version 1 out of nothing. Append only: what has been released never changes. Only the
-# mirror's tables are made anew by each version that changes them, since all they hold can be listed again.
+# The first function makes version 1 out of nothing. Append only: what has been released never changes. The mirror's
+# tables are made as they are today, also on the way from version 1: a version that changes them appends a function that
+# drops those of the version before and makes them again, since all they hold can be listed again.
 MIGRATIONS: tuple[Migration, ...] = (create_version_1, make_mirror_tables)
 
 # Any fixed number that no other program is likely to take; it serialises first opens on PostgreSQL.

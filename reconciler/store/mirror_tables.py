@@ -1,19 +1,20 @@
 """The tables of the mirror: a narrow one for each type, the raw objects beside them, and how far each listing is.
 
-One definition serves both databases. The mirror can be read again from Stripe, so a change of these tables needs no
-migration of rows: it needs a migration that makes them anew.
+One definition serves both databases. The mirror can be read again from Stripe, so a later change of these tables needs
+no migration of rows: its migration may drop the tables of the version before, and only those, and make them again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Identity, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Identity, Index, Integer, Table, Text, inspect
 
 from reconciler.core.mirrored import Column as Mirror
 from reconciler.core.mirrored import ColumnType, Lines, Mirrored
+from reconciler.errors import StoreError
 from reconciler.mirrored import EVENT, MIRRORED
-from reconciler.store.tables import METADATA, ROW_ID
+from reconciler.store.tables import METADATA, ROW_ID, SCHEMA
 
 _TYPES = {
     ColumnType.TEXT: Text,
@@ -133,7 +134,20 @@ _PROGRESS = (MIRROR_TYPES, MIRROR_WINDOWS, MIRROR_SEEN, MIRROR_DOUBTS, MIRROR_CU
 
 
 def make_mirror_tables(connection: Connection) -> None:
-    """Make the tables of the mirror, in place of those that an older billplan made: what they held is listed anew."""
+    """Make the tables of the mirror; raise StoreError where one of their names is taken: no version had them before."""
     tables = [*_OWN, *_PROGRESS]
-    METADATA.drop_all(connection, tables=tables)
+    _refuse_taken(connection, {table.name for table in tables})
+    # Looked at once, above: a look for each of these tables would take longer than making them all.
     METADATA.create_all(connection, tables=tables, checkfirst=False)
+
+
+def _refuse_taken(connection: Connection, names: set[str]) -> None:
+    inspector, schema = inspect(connection), SCHEMA if connection.dialect.name == "postgresql" else None
+    there = [*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)]
+    # SQLite holds Customers and customers for one name.
+    taken = [name for name in there if name.lower() in names]
+    if taken:
+        raise StoreError(
+            f"the store has a table {taken[0]!r} already, which billplan did not make and would need for its mirror",
+            hint="rename that table, or name another file or database as the store",
+        )

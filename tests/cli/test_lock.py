@@ -17,14 +17,15 @@ from tests.cli.desk import PRICED, PROJECT, Desk
 from tests.postgres import running_postgres
 
 SCOPE = "acct_000001/test/acme"
+MIRROR = "mirror of acct_000001/test"
 
 
 @contextmanager
-def held(desk: Desk) -> Iterator[None]:
-    """Hold the project's lock as another apply would."""
+def held(desk: Desk, scope: str = SCOPE) -> Iterator[None]:
+    """Hold the project's lock as another apply would, or another lock."""
     with (
         open_database("sqlite:.billplan/store.db", base_folder=desk.folder) as database,
-        SqlLocks(database, SystemClock()).acquire(SCOPE, "ada@build-7 pid 4711"),
+        SqlLocks(database, SystemClock()).acquire(scope, "ada@build-7 pid 4711"),
     ):
         yield
 
@@ -100,6 +101,19 @@ def test_unlock_breaks_a_lock_and_the_next_apply_goes_on(desk: Desk, form: str) 
 def test_unlock_takes_a_yes(desk: Desk) -> None:
     with held(desk):
         assert f"Released the lock of {SCOPE}" in desk.done("unlock", typed="yes\n").out
+
+
+@pytest.mark.parametrize("known", ["pinned", "mirrored", "asked"])
+def test_the_lock_of_the_mirror_is_broken_and_stripe_asked_only_if_nothing_else_tells(desk: Desk, known: str) -> None:
+    if known == "pinned":
+        desk.write("billplan.yaml", f"{PROJECT}  account: acct_000001\n")
+    if known == "mirrored":
+        desk.done("sync")
+    before = len(desk.requests)
+    with held(desk, MIRROR):
+        ended = desk.done("unlock", "--mirror", "--auto-approve")
+    assert f"Released the lock of {MIRROR}, held by ada@build-7 pid 4711" in ended.out
+    assert (len(desk.requests) > before) == (known == "asked")
 
 
 def test_the_doctor_sees_a_lock_that_is_held(desk: Desk) -> None:

@@ -21,6 +21,30 @@ def test_a_store_without_a_mirror_says_how_to_make_one(desk: Desk) -> None:
     assert "nothing was mirrored yet" in ended.err
     assert "hint: billplan sync" in ended.err
     assert desk.requests == []
+    assert not (desk.folder / ".billplan").exists()
+
+
+def test_a_store_that_was_applied_to_and_never_synced_says_so(desk: Desk) -> None:
+    desk.converge(PRICED)
+    ended = desk.run("status")
+    assert ended.code == 1
+    assert "nothing was mirrored yet into" in ended.err
+    assert "hint: billplan sync" in ended.err
+
+
+def test_the_place_of_a_store_that_nobody_tells_is_asked_for(desk: Desk) -> None:
+    for pin in ("", "  account: acct_000001\n"):
+        desk.write("billplan.yaml", f"{PROJECT}{pin}store: env:STORE_URL\n")
+        ended = desk.run("status")
+        assert ended.code == 1
+        assert "the environment variable STORE_URL is not set" in ended.err
+
+
+def test_a_file_that_the_environment_names_is_not_made_either(desk: Desk) -> None:
+    desk.write("billplan.yaml", f"{PROJECT}store: env:STORE_URL\n")
+    desk.environ(STORE_URL="sqlite:there/store.db")
+    assert "nothing was mirrored yet" in desk.run("status").err
+    assert not (desk.folder / "there").exists()
 
 
 def test_of_a_pinned_account_everything_is_pending(desk: Desk) -> None:
@@ -33,6 +57,7 @@ def test_of_a_pinned_account_everything_is_pending(desk: Desk) -> None:
     assert document["events_read_up_to"] is None
     assert document["last_apply"] is None
     assert desk.requests == []
+    assert not (desk.folder / ".billplan").exists()
 
 
 def test_after_a_sync_and_an_apply_it_tells_all_without_a_key(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

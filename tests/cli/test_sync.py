@@ -16,6 +16,8 @@ from reconciler.adapters.sql_locks import SqlLocks
 from reconciler.adapters.system_clock import SystemClock
 from reconciler.emulator.history import grow
 from reconciler.emulator.key import Key
+from reconciler.emulator.table import Table
+from reconciler.emulator.world import LOOKUPS
 from reconciler.mirrored import EVENT, MIRRORED
 from reconciler.store.database import open_database
 from tests.cli.desk import PROJECT, QUICK, Desk
@@ -214,3 +216,14 @@ def test_an_interrupted_sync_says_that_it_goes_on_and_does(desk: Desk) -> None:
     assert "goes on where it stopped" in desk.done("status").out
     desk.write("billplan.yaml", PROJECT)
     assert rows(desk.done("sync").out)["customer"][:2] == ["ready", "400"]
+
+
+def test_what_an_apply_touched_is_read_again_by_the_next_plan(desk: Desk) -> None:
+    desk.write("specs/a.yaml", "products:\n  pro: {name: Pro}\n")
+    desk.done("sync")
+    desk.done("apply", "--auto-approve")
+    # As if the list of events lagged behind.
+    desk.world.tables["event"] = Table(LOOKUPS["event"])
+    ended = desk.done("plan", "--detailed-exitcode")
+    assert "from the mirror as of" in ended.out
+    assert "Nothing to do" in ended.out or "No changes" in ended.out, ended.out

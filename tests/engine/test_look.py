@@ -25,6 +25,8 @@ from reconciler.engine.make_plan import PlanOptions, make_plan
 from reconciler.engine.outside import Outside
 from reconciler.engine.sync import SyncOptions, SyncPorts, lock_scope, sync
 from reconciler.errors import BillplanError
+from reconciler.kinds import BY_NAME
+from reconciler.ports.mirror import Doubt
 from tests.account import Account, Bodies, Silent, api_of, specs_of
 from tests.kinds.plans import PRICE, PRODUCT, by_hand, change
 from tests.properties.catalogues import edit, make_catalogue
@@ -90,6 +92,7 @@ def test_a_plan_from_the_mirror_is_the_plan_from_live_lists(account: Mirroring, 
         assert mirrored.header.mirror_as_of is not None
         assert live.header.mirror_as_of is None
         assert replace(mirrored, header=live.header) == live
+        account.sync()
         as_it_is = account.see(bodies, RefreshMode.NONE)
         assert replace(as_it_is, header=live.header) == live
 
@@ -227,7 +230,7 @@ def test_drift_tells_when_and_by_which_request_where_the_mirror_has_the_event(ac
     account.clock.sleep(100)
     by_hand(account, "/v1/products/acme-pro", name="Renamed")
     plan = account.see({"product.pro": {**PRODUCT, "metadata": {"tier": "1"}}}, RefreshMode.AUTO)
-    told = {d.name: d.told for d in tell(plan, account.mirror.events_of).drift}
+    told = {d.name: d.told for d in tell(plan, account.mirror.events_of, BY_NAME).drift}
     assert told["metadata[tier]"] is not None
     assert (told["metadata[tier]"].at, told["metadata[tier]"].request_id) == (at, request)
     assert told["name"] is not None
@@ -241,3 +244,44 @@ def test_a_plan_from_the_mirror_is_applied_as_any_other(account: Mirroring) -> N
     assert [c.action for c in plan.changes] == [Action.UPDATE]
     assert account.apply(plan).complete
     assert account.see({**SPECS, "product.pro": {"name": "Pro Max"}}, RefreshMode.AUTO).empty
+
+
+def test_drift_tells_nothing_where_the_event_of_the_edit_is_not_known_yet(account: Mirroring) -> None:
+    account.converge({"product.pro": PRODUCT})
+    account.clock.sleep(100)
+    account.converge({"product.pro": {"name": "Pro Max"}})
+    account.sync()
+    account.clock.sleep(100)
+    by_hand(account, "/v1/products/acme-pro", name="Renamed")
+    plan = account.see({"product.pro": {"name": "Pro Max"}}, RefreshMode.LIVE)
+    assert [d.told for d in tell(plan, account.mirror.events_of, BY_NAME).drift] == [None]
+
+
+def test_more_to_catch_up_than_to_list_is_listed_and_said(account: Mirroring) -> None:
+    account.converge(SPECS)
+    account.sync()
+    for number in range(5300):
+        by_hand(account, "/v1/customers", name=f"Customer {number}")
+    account.requests()
+    plan = account.see(SPECS, RefreshMode.AUTO)
+    assert plan.empty
+    assert "takes fewer requests" in plan.diagnostics[0].summary
+    assert account.requests().count("GET /v1/events") <= 50
+    account.sync()
+    assert account.mirror.counts()["customer"] == 5300
+    account.clock.sleep(1000)
+    account.sync()
+    assert not account.see(SPECS, RefreshMode.AUTO).diagnostics
+
+
+def test_what_is_in_doubt_of_other_types_costs_a_plan_nothing(account: Mirroring) -> None:
+    account.converge(SPECS)
+    account.sync()
+    account.mirror.doubt([Doubt("customer", "cus_1"), Doubt("product", "acme-pro")])
+    account.requests()
+    account.clock.sleep(1000)
+    assert not account.see(SPECS, RefreshMode.AUTO).diagnostics
+    assert "GET /v1/products/acme-pro" in account.requests()
+    assert account.mirror.doubts() == (Doubt("customer", "cus_1"),)
+    standings = account.mirror.standings()
+    assert (standings["customer"].as_of or 0) < (standings["product"].as_of or 0)

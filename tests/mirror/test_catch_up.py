@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from typing import cast
 
 import pytest
 
 from reconciler.core.standing import Status
 from reconciler.emulator.faults import Fault, FaultKind
 from reconciler.ports.billing import BillingApi
-from tests.account import Account
+from reconciler.ports.clock import Clock
+from tests.account import Account, WorldClock
 from tests.mirror.likeness import differences
 from tests.mirror.syncing import change, lively_world, mirror_of, move_in, requests, run_sync, standing_of
 
@@ -233,3 +236,64 @@ def test_much_in_doubt_of_one_type_is_listed_and_little_is_read_one_by_one(
     assert bool(asked["/v1/customers"]) is not singly
     assert not mirror_of(account).doubts()
     assert not differences(account.world, mirror_of(account))
+
+
+class Jumping:
+    """A clock that somebody sets two hours ahead after a few looks at it; the monotonic one knows nothing of it."""
+
+    def __init__(self, inner: Clock) -> None:
+        self._inner, self._looks = inner, 0
+        self.monotonic, self.sleep = inner.monotonic, inner.sleep
+
+    def now(self) -> int:
+        self._looks += 1
+        return self._inner.now() + (7200 if self._looks > 3 else 0)
+
+
+def test_clock_that_is_set_during_a_sync_loses_nothing(folder: Path) -> None:
+    with Account(folder) as account:
+        move_in(account, lively_world(Random(1), 40))
+        upright = account.clock
+        made = change(account, "post", "/v1/customers", name="Before")["id"]
+        account.clock = cast(WorldClock, Jumping(upright))
+        run_sync(account)
+        account.clock = upright
+        account.world.clock.advance(300)
+        change(account, "post", f"/v1/customers/{made}", name="After")
+        caught_up(account)
+
+
+def test_event_stored_before_its_type_was_kept_counts_when_the_list_of_it_lags(folder: Path) -> None:
+    with Account(folder) as account:
+        move_in(account, lively_world(Random(2), 40))
+        made = change(account, "post", "/v1/products", name="Before")["id"]
+        account.world.clock.advance(1000)
+        before = copy.deepcopy(account.world.tables)
+        change(account, "post", f"/v1/products/{made}", name="After")
+        run_sync(account, objects=("customer",))
+        account.world.clock.advance(5)
+        account.world.add_fault(Fault(FaultKind.STALE_READ, path="/v1/products", times=1))
+        account.world.faults.registered[-1].snapshot = before
+        assert not run_sync(account).failed
+        assert not differences(account.world, mirror_of(account))
+
+
+def test_dispute_puts_its_charge_in_doubt(account: Account) -> None:
+    charge = next(iter(account.world.tables["charge"]))
+    account.world.tables["charge"].put({**charge, "disputed": True})
+    dispute = {"id": "dp_1", "object": "dispute", "charge": charge["id"]}
+    account.world.tables["event"].put(
+        {
+            "id": "evt_dispute",
+            "object": "event",
+            "api_version": "2026-10-28.endive",
+            "created": account.world.now(),
+            "data": {"object": dispute},
+            "livemode": False,
+            "pending_webhooks": 0,
+            "request": {"id": None, "idempotency_key": None},
+            "type": "charge.dispute.created",
+        }
+    )
+    caught_up(account)
+    assert mirror_of(account).value("charge", charge["id"], "disputed") is True

@@ -113,7 +113,7 @@ def test_key_that_may_not_read_events_leaves_the_types_as_of_their_listing(accou
     assert standing_of(account, "event").status is Status.ERROR
 
 
-def test_feature_that_is_not_enabled_is_skipped_and_asked_for_once(account: Account) -> None:
+def test_feature_that_is_not_enabled_is_told_once_and_found_when_it_is(account: Account) -> None:
     account.world.disabled = {"billing.credit_grant"}
     synced = run_sync(account)
     assert "credit_grant" in synced.skipped
@@ -122,9 +122,9 @@ def test_feature_that_is_not_enabled_is_skipped_and_asked_for_once(account: Acco
     since = len(account.world.log)
     again = run_sync(account)
     assert not again.skipped
-    assert not [path for path in requests(account.world, since) if "credit" in path]
+    assert [path for path in requests(account.world, since) if "credit" in path] == ["/v1/billing/credit_grants"]
     account.world.disabled = set()
-    assert not run_sync(account, full=True).skipped
+    assert "credit_grant" in run_sync(account).listed
     assert not differences(account.world, mirror_of(account))
 
 

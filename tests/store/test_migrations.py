@@ -116,3 +116,33 @@ def test_a_database_of_another_program_is_left_alone(tmp_path: Path) -> None:
     engine.dispose()
     with pytest.raises(StoreError, match="another program: it has a table 'birds'"):
         open_database("sqlite:other.db", base_folder=tmp_path)
+
+
+def test_a_table_of_the_user_in_the_way_of_the_mirror_is_named_and_kept(store_url: str, tmp_path: Path) -> None:
+    """A store of version 1, in which somebody keeps a table that version 2 would need the name of."""
+    with (
+        open_database(store_url, base_folder=tmp_path, migrations=MIGRATIONS[:1]) as database,
+        database.write() as connection,
+    ):
+        schema = "billplan." if connection.dialect.name == "postgresql" else ""
+        connection.execute(text(f"CREATE TABLE {schema}customers (name TEXT)"))
+        connection.execute(text(f"INSERT INTO {schema}customers VALUES ('ann')"))
+    with pytest.raises(StoreError, match="has a table 'customers' already") as caught:
+        open_database(store_url, base_folder=tmp_path)
+    assert "name another file or database as the store" in caught.value.hint
+    with open_database(store_url, base_folder=tmp_path, migrations=MIGRATIONS[:1]) as database:
+        with database.write() as connection:
+            assert connection.execute(text(f"SELECT name FROM {schema}customers")).scalar_one() == "ann"
+            connection.execute(text(f"ALTER TABLE {schema}customers RENAME TO people"))
+        assert version_of(database) == 1
+    with open_database(store_url, base_folder=tmp_path) as database:
+        assert version_of(database) == len(MIGRATIONS)
+
+
+@pytest.mark.parametrize("made", ["TABLE Customers (name TEXT)", "VIEW customers AS SELECT 1"])
+def test_a_name_that_sqlite_holds_for_the_same_is_in_the_way_too(made: str, tmp_path: Path) -> None:
+    url = "sqlite:store.db"
+    with open_database(url, base_folder=tmp_path, migrations=MIGRATIONS[:1]) as database, database.write() as old:
+        old.execute(text(f"CREATE {made}"))
+    with pytest.raises(StoreError, match=r"(?i)a table 'customers' already"):
+        open_database(url, base_folder=tmp_path)
