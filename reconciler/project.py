@@ -29,9 +29,10 @@ from reconciler.core.resources import Desired, Specs
 from reconciler.core.results import Result
 from reconciler.core.values import Secret
 from reconciler.engine.adopt import Import, import_specs
+from reconciler.engine.aftermath import doubt_applied
 from reconciler.engine.apply import Applied, ApplyOptions, apply
 from reconciler.engine.drift import tell, with_vanished
-from reconciler.engine.look import RefreshMode, doubt_applied
+from reconciler.engine.look import RefreshMode
 from reconciler.engine.make_plan import PlanOptions, checked, make_plan
 from reconciler.engine.mirror_status import no_types, types_of
 from reconciler.engine.outside import Outside

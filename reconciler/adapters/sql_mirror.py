@@ -13,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from reconciler.core.mirrored import Parent, Source, Version
 from reconciler.core.standing import Standing, Status, Window
 from reconciler.core.values import Value
-from reconciler.mirrored import BY_NAME, EVENT
+from reconciler.mirrored import EVENT, TYPES
 from reconciler.ports.mirror import Doubt, EventPage, Kept, Page, Put
 from reconciler.store.bulk import delete_among
 from reconciler.store.database import Database
@@ -42,7 +42,6 @@ from reconciler.store.mirror_tables import (
     TABLES,
 )
 
-_TYPES = {**BY_NAME, EVENT.name: EVENT}
 _READ_AT_ONCE = 500
 # Few enough that others who write wait for a moment only.
 _FORGOTTEN_AT_ONCE = 5_000
@@ -66,7 +65,7 @@ class SqlMirror:
         with self._database.read() as connection:
             rows = connection.execute(select(*wanted).where(self._target.of(table))).mappings().all()
         known = {row["type"]: Standing(**{**row, "status": Status(row["status"])}) for row in rows}
-        return {name: known.get(name, Standing(type=name)) for name in _TYPES}
+        return {name: known.get(name, Standing(type=name)) for name in TYPES}
 
     def counts(self) -> Mapping[str, int]:
         """How many live objects each type has."""

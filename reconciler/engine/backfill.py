@@ -12,14 +12,11 @@ from reconciler.core.standing import Window
 from reconciler.engine.reading import Found, Reader, Stopped, StripeTime, rows_in
 from reconciler.engine.windows import Windows, divide, rest_of
 from reconciler.errors import RemoteError
-from reconciler.mirrored import EVENT
 from reconciler.ports.mirror import Doubt, Kept, Mirror, Page, Put
 from reconciler.ports.progress import Progress
 
 # Enough for one endpoint's 25 requests a second where an answer takes a third of a second.
 WORKERS = 8
-# Events of so long are read one page after the other.
-_SHORT_SECONDS = 3600
 # What the pool has in hand of what is to be read singly: it keeps two kilobytes for each until that is read.
 _IN_HAND = 1_000
 
@@ -68,8 +65,9 @@ def _windows(mirrored: Mirrored, after: int | None, mirror: Mirror) -> list[Wind
     ]
 
 
-def read_windows(mirrored: Mirrored, store: Store, tools: Tools) -> None:
+def read_windows(mirrored: Mirrored, store: Store, tools: Tools, workers: int | None = None) -> None:
     """Read what is left of a type's windows with several threads, and store it page by page."""
+    workers = workers or WORKERS
     windows = Windows(tools.mirror.windows(mirrored.name), tools.stop)
     failed = threading.Event()
 
@@ -89,8 +87,8 @@ def read_windows(mirrored: Mirrored, store: Store, tools: Tools) -> None:
             finally:
                 windows.give_back(() if failed.is_set() else rest)
 
-    with ThreadPoolExecutor(WORKERS, thread_name_prefix=mirrored.name) as pool:
-        working = [pool.submit(work) for _ in range(WORKERS)]
+    with ThreadPoolExecutor(workers, thread_name_prefix=mirrored.name) as pool:
+        working = [pool.submit(work) for _ in range(workers)]
         try:
             for one in working:
                 one.result()
@@ -106,10 +104,8 @@ def _left(mirrored: Mirrored, found: Found, windows: Windows, tools: Tools) -> S
     """What is left of a window, cut up for the threads that have nothing to read."""
     if not found.more:
         return ()
-    # A list without a filter on `created` would be read whole for each part, and a few minutes are not worth cutting.
-    since = found.window.since
-    short = mirrored is EVENT and since is not None and tools.time.now() - since < _SHORT_SECONDS
-    parts = windows.wanting + 1 if mirrored.by_created and not short else 1
+    # A list without a filter on `created` would be read whole for each part.
+    parts = windows.wanting + 1 if mirrored.by_created else 1
     return divide(rest_of(found.window, found.objects), found.objects, parts, tools.floor)
 
 

@@ -23,6 +23,7 @@ RETENTION_SECONDS = 30 * 86400
 # An event may be listed some time after it happened.
 OVERLAP_SECONDS = 600
 _PASSES = 5
+_SHORT_SECONDS = 3600
 # A list of a whole type is thought of from so many doubts on, and taken where it halves the requests at least.
 _MANY = 200
 _WORTH_IT = 2
@@ -188,13 +189,15 @@ def _listen(tools: Tools, whole_history: bool) -> Ear:
     limited = standing.status is Status.PENDING or standing.created_after is not None
     kept = (None if whole_history else since) if limited else None
     now = tools.time.now()
-    tools.mirror.begin(EVENT.name, now, [Window(since=None if limited and whole_history else since)], kept)
-    return _listen_once(tools, now)
+    whole = limited and whole_history
+    tools.mirror.begin(EVENT.name, now, [Window(since=None if whole else since)], kept)
+    # A few minutes are not worth cutting up among several threads.
+    return _listen_once(tools, now, 1 if not whole and now - since < _SHORT_SECONDS else None)
 
 
-def _listen_once(tools: Tools, run: int) -> Ear:
+def _listen_once(tools: Tools, run: int, workers: int | None = None) -> Ear:
     ear = Ear(tools, tools.mirror.standings())
-    read_windows(EVENT, ear.hear, tools)
+    read_windows(EVENT, ear.hear, tools, workers)
     tools.mirror.finish(EVENT.name, tools.time.now(), run)
     return ear
 

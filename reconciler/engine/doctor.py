@@ -11,8 +11,7 @@ from reconciler.core.values import digest
 from reconciler.engine.sync import not_enabled
 from reconciler.engine.target import ClockSkew, Pins, Target, check_target, mode
 from reconciler.errors import BillplanError, RemoteError, RemoteRejected
-from reconciler.mirrored import EVENT, MIRRORED
-from reconciler.mirrored.customers import ACCOUNT
+from reconciler.mirrored import TYPES
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.clock import Clock
 
@@ -52,7 +51,8 @@ def examine(api: BillingApi, pins: Pins, clock: Clock, kinds: Sequence[Kind]) ->
     counts = [("rak_subscription_read", _may_read(api, "/v1/subscriptions"))]
     hint = "without it a plan cannot say how many subscriptions stay on an old price"
     yield _permissions("subscription counts", counts, Health.WARNING, hint)
-    kept = [(m.permission, _may_read(api, m.path)) for m in (*MIRRORED, EVENT) if m.path and m.parent is None]
+    listed = [m for m in TYPES.values() if not m.carried and m.parent is None]
+    kept = [(m.permission, _may_read(api, m.path, limited=not m.single)) for m in listed]
     hint = "sync leaves out what it may not read; a plan then lists it live"
     yield _permissions("mirror permissions", kept, Health.WARNING, hint)
     writes = [(_write(k), _may_write(api, k, target)) for k in kinds]
@@ -95,9 +95,9 @@ def _permissions(name: str, found: Sequence[tuple[str, str]], bad: Health, hint:
     return Check(name=name, health=Health.OK, detail=", ".join(sorted({p for p, _ in found})))
 
 
-def _may_read(api: BillingApi, path: str) -> str:
+def _may_read(api: BillingApi, path: str, *, limited: bool = True) -> str:
     try:
-        api.request("get", path, {} if path == ACCOUNT.path else {"limit": 1})
+        api.request("get", path, {"limit": 1} if limited else {})
     except RemoteRejected as error:
         # What the account is not set up for needs no permission.
         return "" if not_enabled(error) else _trouble(error)

@@ -9,14 +9,12 @@ from enum import StrEnum
 from reconciler.core.changes import Change
 from reconciler.core.idempotency import Scope
 from reconciler.core.kind import Kind
-from reconciler.core.plan import Header
 from reconciler.core.resources import Observed, Origin, Snapshot
-from reconciler.core.results import Result
 from reconciler.core.standing import Standing
 from reconciler.core.values import Value
 from reconciler.engine.backfill import Tools
 from reconciler.engine.catch_up import GAP_SECONDS, catch_up
-from reconciler.engine.outside import Mirrors, Outside
+from reconciler.engine.outside import Outside
 from reconciler.engine.reading import OverBudget
 from reconciler.engine.refresh import list_kinds, snapshot_of
 from reconciler.engine.sync import SyncPorts, lock_scope, tools_of
@@ -26,7 +24,7 @@ from reconciler.engine.windows import PAGE
 from reconciler.errors import BillplanError, LockHeld, RemoteError, StoreError
 from reconciler.mirrored import BY_NAME as MIRRORED
 from reconciler.mirrored import EVENT
-from reconciler.ports.mirror import Doubt, Mirror
+from reconciler.ports.mirror import Mirror
 
 _SUBSCRIPTION = "subscription"
 _LEAST_BUDGET = 50
@@ -156,19 +154,6 @@ def _look_at_mirror(outside: Outside, pins: Pins) -> Seen:
         count=lambda changes: note_subscriptions(changes, counted),
         mirror_as_of=_oldest(standings, kinds),
     )
-
-
-def doubt_applied(mirrors: Mirrors, header: Header, results: Sequence[Result]) -> None:
-    """Let the mirror read again what an apply touched: the events of it may be listed a while later."""
-    touched = {Doubt(r.step.kind, r.remote_id) for r in results if r.remote_id and r.step.kind in MIRRORED}
-    try:
-        mirror = mirrors.of(header.account, header.livemode)
-        if mirror is not None:
-            standings = mirror.standings()
-            mirror.doubt([d for d in sorted(touched, key=str) if standings[d.type].fresh])
-    except StoreError:
-        # What was applied is applied: a mirror that cannot be written is told of by the next plan.
-        return
 
 
 def _kept(kinds: Mapping[str, Kind], standings: Mapping[str, Standing], now: int) -> list[Kind]:

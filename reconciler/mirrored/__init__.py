@@ -9,7 +9,7 @@ from reconciler.mirrored import catalogue, credits, customers, invoices, subscri
 from reconciler.mirrored.events import EVENT
 from reconciler.mirrored.touches import TOUCHES
 
-__all__ = ["BY_NAME", "BY_OBJECT", "EVENT", "MIRRORED", "TOUCHES"]
+__all__ = ["BY_NAME", "BY_OBJECT", "EVENT", "MIRRORED", "TOUCHES", "TYPES"]
 
 MIRRORED: tuple[Mirrored, ...] = (
     customers.ACCOUNT,
@@ -32,5 +32,7 @@ MIRRORED: tuple[Mirrored, ...] = (
     credits.CREDIT_BALANCE_TRANSACTION,
 )
 
+# With the events, which are listed to catch up and not by themselves.
+TYPES: Mapping[str, Mirrored] = {m.name: m for m in (*MIRRORED, EVENT)}
 BY_NAME: Mapping[str, Mirrored] = {m.name: m for m in MIRRORED}
 BY_OBJECT: Mapping[str, Mirrored] = {m.object: m for m in MIRRORED}

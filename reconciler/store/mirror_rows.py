@@ -14,11 +14,10 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, or_, update
 from reconciler.core.evidence import LAG_SECONDS
 from reconciler.core.mirrored import Mirrored, Row, Source, Version
 from reconciler.core.values import Value
-from reconciler.mirrored import BY_NAME, EVENT
+from reconciler.mirrored import TYPES
 from reconciler.store.bulk import delete_among, insert_new, select_among, upsert, upsert_newer
 from reconciler.store.mirror_tables import LINES, MIRROR_DOUBTS, MIRROR_SEEN, RAW_OBJECTS, TABLES
 
-_TYPES = {**BY_NAME, EVENT.name: EVENT}
 _ENCODE = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 _DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -118,7 +117,7 @@ def write_rows(connection: Connection, target: Target, type: str, rows: Sequence
     written = Written()
     if not rows:
         return written
-    mirrored, table = _TYPES[type], TABLES[type]
+    mirrored, table = TYPES[type], TABLES[type]
     # In one order, so that two writers with rows in common wait for each other and never both.
     once = sorted({coded.row.id: coded for coded in rows}.items())
     stored = _stored(connection, target, table, [id for id, _ in once])
@@ -174,7 +173,7 @@ def mark_gone(connection: Connection, target: Target, type: str, row: Row, readi
     table = TABLES[type]
     old = _stored(connection, target, table, [row.id]).get(row.id)
     if old is None:
-        _insert(connection, target, _TYPES[type], [replace(_code(row), digest="")], reading)
+        _insert(connection, target, TYPES[type], [replace(_code(row), digest="")], reading)
     elif old.deleted_at is not None or reading.at < old.observed_at:
         return 0
     connection.execute(
@@ -187,7 +186,7 @@ def mark_gone(connection: Connection, target: Target, type: str, row: Row, readi
 
 def nothing_of(type: str, id: str) -> Row:
     """The row of an object of which only the id is known."""
-    mirrored = _TYPES[type]
+    mirrored = TYPES[type]
     return Row(id, (None,) * len(mirrored.columns), {mirrored.key: id}, tuple(() for _ in mirrored.lines))
 
 

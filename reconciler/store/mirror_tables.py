@@ -13,7 +13,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Identity, Index,
 from reconciler.core.mirrored import Column as Mirror
 from reconciler.core.mirrored import ColumnType, Lines, Mirrored
 from reconciler.errors import StoreError
-from reconciler.mirrored import EVENT, MIRRORED
+from reconciler.mirrored import MIRRORED, TYPES
 from reconciler.store.tables import METADATA, ROW_ID, SCHEMA
 
 _TYPES = {
@@ -63,7 +63,7 @@ def _table_of_lines(lines: Lines) -> Table:
     )
 
 
-TABLES: Mapping[str, Table] = {m.name: _table_of(m) for m in (*MIRRORED, EVENT)}
+TABLES: Mapping[str, Table] = {m.name: _table_of(m) for m in TYPES.values()}
 LINES: Mapping[str, Table] = {lines.table: _table_of_lines(lines) for m in MIRRORED for lines in m.lines}
 
 RAW_OBJECTS = Table(

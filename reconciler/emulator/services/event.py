@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
+from reconciler.emulator.commit import RETENTION
 from reconciler.emulator.errors import ParameterError, exclusive_parameters, not_found
 from reconciler.emulator.listing import CURSORS, SPAN, Query, page, span
 from reconciler.emulator.route import Answer, Call, Routes
@@ -13,7 +14,6 @@ from reconciler.emulator.world import World
 
 ROUTES = Routes("event", "rak_event_read")
 PATH = "/v1/events"
-RETENTION = 30 * 24 * 60 * 60
 
 _TYPE = r"[a-z_.]+(\.\*)?|\*"
 RETRIEVE = Hash({"expand": EXPAND})
