@@ -139,6 +139,14 @@ def test_features_are_attached_to_products_once(call: Caller) -> None:
     call.make(path, {"entitlement_feature": made})
 
 
+def test_attachments_go_with_their_product(call: Caller) -> None:
+    product = call.make("/v1/products", {"id": "pro", "name": "Pro"})
+    call.make(f"/v1/products/{product}/features", {"entitlement_feature": feature(call)})
+    assert call.send("delete", f"/v1/products/{product}").status == 200
+    call.make("/v1/products", {"id": "pro", "name": "Pro again"})
+    assert ids(call, f"/v1/products/{product}/features") == []
+
+
 def test_what_cannot_be_attached(call: Caller) -> None:
     product, old = call.make("/v1/products", {"name": "Pro"}), feature(call, "old")
     path = f"/v1/products/{product}/features"

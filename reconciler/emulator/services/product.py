@@ -139,6 +139,9 @@ def delete(world: World, call: Call) -> Answer:
     record = find(world, call.id)
     if world.tables["price"].having("product", call.id):
         raise StripeError("This product cannot be deleted because it has one or more user-created prices.")
+    # Its features go along; they would come back with another product of the same id otherwise.
+    for attached in world.tables["product_feature"].having("product", call.id):
+        remove(world, attached)
     remove(world, record)
     return Deleted(record)
 
