@@ -1,24 +1,15 @@
-"""A project, put together: the library's front door, and the only place that picks adapters and reads the environ."""
+"""A project, put together: the library's front door."""
 
 from __future__ import annotations
 
 import os
-import random
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from reconciler.adapters.api_key import key_livemode
-from reconciler.adapters.limiter import Figures, Limiter, documented_figures
-from reconciler.adapters.offline_api import OfflineApi
-from reconciler.adapters.sql_ledger import SqlLedger
-from reconciler.adapters.sql_locks import SqlLocks
+from reconciler.adapters.limiter import Figures
 from reconciler.adapters.sql_mirror import SqlMirror
-from reconciler.adapters.sql_mirrors import SqlMirrors
-from reconciler.adapters.stripe_api import ApiSettings, StripeApi
-from reconciler.adapters.system_clock import SystemClock
 from reconciler.core.changes import Action, Change
 from reconciler.core.collector import collector_paused
 from reconciler.core.guards import Guards, refusals
@@ -27,7 +18,6 @@ from reconciler.core.mirror_status import MirrorStatus
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Desired, Specs
 from reconciler.core.results import Result
-from reconciler.core.values import Secret
 from reconciler.engine.adopt import Import, import_specs
 from reconciler.engine.aftermath import doubt_applied
 from reconciler.engine.apply import Applied, ApplyOptions, apply
@@ -35,21 +25,20 @@ from reconciler.engine.drift import tell, with_vanished
 from reconciler.engine.look import RefreshMode
 from reconciler.engine.make_plan import PlanOptions, checked, make_plan
 from reconciler.engine.mirror_status import no_types, types_of
-from reconciler.engine.outside import Outside
 from reconciler.engine.refresh import refresh
 from reconciler.engine.sync import Synced, SyncOptions, SyncPorts, lock_scope, sync
-from reconciler.engine.target import Pins, check_plan, check_target
+from reconciler.engine.target import check_plan, check_target
 from reconciler.errors import BillplanError, PlanRefused, StoreError
 from reconciler.kinds import BY_NAME, KINDS
 from reconciler.mirrored import EVENT
 from reconciler.ports.progress import Progress
-from reconciler.specfiles.project_file import FILE_NAME, KeySource, ProjectFile, find_project, load_project
+from reconciler.specfiles.project_file import FILE_NAME, ProjectFile, find_project, load_project
 from reconciler.specfiles.project_specs import gather_specs
-from reconciler.store.database import Database, open_database
-from reconciler.store.location import Backend, sqlite_file
+from reconciler.store.location import Backend
 from reconciler.views.document import json_chunks
 from reconciler.views.markdown import render_markdown
 from reconciler.views.text import render_text
+from reconciler.wiring import Wiring
 
 
 class NoProgress:
@@ -106,9 +95,7 @@ class Project:
 
     def __init__(self, file: ProjectFile, environ: Mapping[str, str], progress: Progress | None = None) -> None:
         self.file = file
-        self._environ = environ
-        self._progress = progress or NoProgress()
-        self._clock = SystemClock()
+        self.wiring = Wiring(file, environ, progress or NoProgress())
 
     @classmethod
     def load(
@@ -133,8 +120,7 @@ class Project:
 
     def close(self) -> None:
         """Close what was opened."""
-        if "_database" in self.__dict__:
-            self._database.close()
+        self.wiring.close()
 
     @cached_property
     def specs(self) -> Specs:
@@ -144,12 +130,6 @@ class Project:
     def validate(self) -> tuple[Desired, ...]:
         """Check the specs offline; raise SpecError with everything that is wrong."""
         return checked(self.specs, BY_NAME, self.file.project)
-
-    @property
-    def pins(self) -> Pins:
-        """What the project file says of the target."""
-        stripe = self.file.stripe
-        return Pins(project=self.file.project, livemode=stripe.mode == "live", account=stripe.account)
 
     @collector_paused()
     def plan(
@@ -161,7 +141,7 @@ class Project:
         """
         consent = consent or Consent()
         options = PlanOptions(
-            pins=self.pins,
+            pins=self.wiring.pins,
             guards=self._guards(consent),
             expires_in=self.file.expires_in,
             environment=self.file.environment,
@@ -169,7 +149,7 @@ class Project:
             takeover=frozenset(consent.takeover),
             refresh=RefreshMode(refresh),
         )
-        outside = self.outside if options.refresh is not RefreshMode.NONE else self._offline
+        outside = self.wiring.outside if options.refresh is not RefreshMode.NONE else self.wiring.offline
         return Review(plan=self._told(make_plan(self.specs, outside, options)))
 
     def _told(self, plan: Plan) -> Plan:
@@ -177,7 +157,7 @@ class Project:
         if not plan.drift:
             return plan
         try:
-            mirror = self.mirrors.of(plan.header.account, plan.header.livemode)
+            mirror = self.wiring.mirrors.of(plan.header.account, plan.header.livemode)
             return plan if mirror is None else tell(plan, mirror.events_of, BY_NAME)
         except StoreError:
             return plan
@@ -191,16 +171,16 @@ class Project:
         """Plan, and tell also what was applied once and is gone from Stripe."""
         plan = self.plan().plan
         header = plan.header
-        applied = self.ledger.applied(header.account, header.livemode, header.project)
+        applied = self.wiring.ledger.applied(header.account, header.livemode, header.project)
         return Review(plan=self._told(with_vanished(plan, applied)))
 
     def check(self, plan: Plan, *, consent: Consent | None = None) -> None:
         """Raise where a plan as a whole cannot be applied: another target, too old, or refused. Changes nothing."""
-        target = check_target(self.api, self.pins, self._clock)
-        check_plan(plan.header, target, self.api.api_version, self.specs.digest)
+        target = check_target(self.wiring.api, self.wiring.pins, self.wiring.clock)
+        check_plan(plan.header, target, self.wiring.api.api_version, self.specs.digest)
         self._decided(plan, consent or Consent())
         # Opened before anybody is asked: an apply that cannot be journalled does not begin.
-        _ = self._database
+        _ = self.wiring.database
 
     def _decided(self, plan: Plan, consent: Consent) -> Plan:
         """Judge a plan by the guards of today; raise PlanRefused with all that stands in its way."""
@@ -227,16 +207,16 @@ class Project:
         decided = self._decided(plan, consent)
         limits = self.file.stripe.limits
         options = ApplyOptions(
-            pins=self.pins,
-            who=f"{self._actor()} (plan {plan.digest[:12]})",
+            pins=self.wiring.pins,
+            who=f"{self.wiring.actor()} (plan {plan.digest[:12]})",
             spec_digest=self.specs.digest,
             skip_refused=consent.skip_refused,
             concurrency=limits.concurrency or Figures().concurrency,
             wait_seconds=wait_seconds,
             on_result=on_result,
         )
-        applied = apply(decided, self.outside, self.ledger, self.locks, options)
-        doubt_applied(self.mirrors, plan.header, applied.results)
+        applied = apply(decided, self.wiring.outside, self.wiring.ledger, self.wiring.locks, options)
+        doubt_applied(self.wiring.mirrors, plan.header, applied.results)
         return applied
 
     def verify(self, plan: Plan) -> tuple[Change, ...]:
@@ -246,46 +226,48 @@ class Project:
         return tuple(c for c in seen.changes if c.address in touched and c.action is not Action.NOOP)
 
     def _check_lock(self, plan: Plan) -> None:
-        if plan.header.livemode and self._database.backend is Backend.SQLITE and self.file.lock != "external":
+        if plan.header.livemode and self.wiring.database.backend is Backend.SQLITE and self.file.lock != "external":
             message = "a live apply needs a lock that every runner sees, and the store is a SQLite file of this machine"
             hint = "use a PostgreSQL store, or write  lock: external  where CI lets one apply run at a time"
             raise BillplanError(message, hint=hint)
 
     def sync(self, *, objects: Sequence[str] = (), created_after: int | None = None, full: bool = False) -> Synced:
         """Bring the mirror up to date; `created_after` is epoch seconds, UTC. A type that failed is in the result."""
+        wiring = self.wiring
         ports = SyncPorts(
-            api=self.api,
-            clock=self._clock,
-            locks=self.locks,
-            progress=self._progress,
-            mirror_of=lambda account, livemode: SqlMirror(self._database, account, livemode),
+            api=wiring.api,
+            clock=wiring.clock,
+            locks=wiring.locks,
+            progress=wiring.progress,
+            mirror_of=lambda account, livemode: SqlMirror(wiring.database, account, livemode),
         )
-        who = f"{self._actor()} (sync)"
-        options = SyncOptions(pins=self.pins, who=who, objects=tuple(objects), created_after=created_after, full=full)
+        who = f"{wiring.actor()} (sync)"
+        options = SyncOptions(pins=wiring.pins, who=who, objects=tuple(objects), created_after=created_after, full=full)
         return sync(ports, options)
 
     def status(self) -> MirrorStatus:
         """Say how far the mirror is, from the store alone."""
-        account, livemode = self.pins.account or self.mirrors.only_account(), self.pins.livemode
-        if self._has_store() is False:
-            return MirrorStatus(account=account, livemode=livemode, now=self._clock.now(), types=no_types())
-        project, types = self.file.project, types_of(SqlMirror(self._database, account, livemode))
+        wiring = self.wiring
+        account, livemode = wiring.pins.account or wiring.mirrors.only_account(), wiring.pins.livemode
+        if wiring.has_store() is False:
+            return MirrorStatus(account=account, livemode=livemode, now=wiring.clock.now(), types=no_types())
+        project, types = self.file.project, types_of(SqlMirror(wiring.database, account, livemode))
         return MirrorStatus(
             account=account,
             livemode=livemode,
-            now=self._clock.now(),
+            now=wiring.clock.now(),
             types=types,
             cursor=next(one.standing.as_of for one in types if one.type == EVENT.name),
-            syncing=self.locks.holder(lock_scope(account, livemode)),
-            applying=self.locks.holder(str(Scope(account=account, livemode=livemode, project=project))),
-            last_apply=self.ledger.last_finished(account, livemode, project),
+            syncing=wiring.locks.holder(lock_scope(account, livemode)),
+            applying=wiring.locks.holder(str(Scope(account=account, livemode=livemode, project=project))),
+            last_apply=wiring.ledger.last_finished(account, livemode, project),
         )
 
     def import_specs(self, kinds: Sequence[str] = ()) -> Import:
         """Write specs with `adopt:` for what exists in the account and nobody manages."""
         desired = self.validate()
-        target = check_target(self.api, self.pins, self._clock)
-        snapshot = refresh(self.api, KINDS, target.scope.project, self._progress)
+        target = check_target(self.wiring.api, self.wiring.pins, self.wiring.clock)
+        snapshot = refresh(self.wiring.api, KINDS, target.scope.project, self.wiring.progress)
         known = {(d.address.kind, d.lifecycle.adopt): d.address for d in desired if d.lifecycle.adopt is not None}
         known |= {(o.kind, o.remote_id): a for a, marked in snapshot.marked.items() for o in marked}
         wanted = [k for k in KINDS if not kinds or k.name in kinds or k.plural in kinds]
@@ -294,102 +276,7 @@ class Project:
     @property
     def scope(self) -> Scope:
         """Where this project acts, as Stripe says of the key."""
-        return check_target(self.api, self.pins, self._clock).scope
-
-    @cached_property
-    def api(self) -> StripeApi:
-        """Stripe, as the project file says and the environment allows."""
-        key = self._secret(self.file.stripe.api_key)
-        limits = self.file.stripe.limits
-        figures = documented_figures(key_livemode(key))
-        figures = replace(
-            figures,
-            global_rps=limits.global_rps or figures.global_rps,
-            endpoint_rps=limits.endpoint_rps or figures.endpoint_rps,
-            concurrency=limits.concurrency or figures.concurrency,
-        )
-        base = self._environ.get("STRIPE_API_BASE") or self.file.stripe.api_base
-        return StripeApi(
-            key,
-            settings=ApiSettings(api_base=base),
-            limiter=Limiter(figures, self._clock),
-            clock=self._clock,
-            jitter=random.random,
-        )
-
-    @property
-    def clock(self) -> SystemClock:
-        """The clocks of this machine."""
-        return self._clock
-
-    @cached_property
-    def outside(self) -> Outside:
-        """The ports that use cases work through."""
-        return Outside(api=self.api, clock=self._clock, progress=self._progress, kinds=BY_NAME, mirrors=self.mirrors)
-
-    @property
-    def _offline(self) -> Outside:
-        """The ports of a plan that asks Stripe nothing: it needs no key."""
-        api = OfflineApi(self.pins.livemode)
-        return Outside(api=api, clock=self._clock, progress=self._progress, kinds=BY_NAME, mirrors=self.mirrors)
-
-    @cached_property
-    def mirrors(self) -> SqlMirrors:
-        """The mirrors in the store; looking for one does not make a store."""
-        return SqlMirrors(lambda: self._database, self._clock, self.pins.livemode, self._has_store)
-
-    def _has_store(self) -> bool | None:
-        """Whether a store can be there; None where CI plans without the secret of its address."""
-        store = self.file.store
-        if isinstance(store, KeySource) and store.kind == "env" and not self._environ.get(store.name, "").strip():
-            return None
-        file = sqlite_file(self._store_url, base_folder=self.file.folder)
-        return file is None or file.exists()
-
-    @property
-    def _store_url(self) -> str:
-        store = self.file.store
-        return self._secret(store).text if isinstance(store, KeySource) else store
-
-    @cached_property
-    def _database(self) -> Database:
-        return open_database(self._store_url, base_folder=self.file.folder)
-
-    @property
-    def store_name(self) -> str:
-        """Where the store is, without a password; opens it."""
-        return self._database.shown
-
-    @cached_property
-    def ledger(self) -> SqlLedger:
-        """The journal."""
-        return SqlLedger(self._database)
-
-    @cached_property
-    def locks(self) -> SqlLocks:
-        """The locks."""
-        return SqlLocks(self._database, self._clock)
-
-    def _secret(self, source: KeySource) -> Secret:
-        if source.kind == "env":
-            text = self._environ.get(source.name, "").strip()
-            if not text:
-                message = f"the environment variable {source.name} is not set"
-                raise BillplanError(message, hint=f"export {source.name}=...; billplan.yaml says env:{source.name}")
-            return Secret(text)
-        path = self.file.folder / source.name
-        try:
-            text = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError):
-            message = f"the file {source.name} cannot be read"
-            raise BillplanError(message, hint=f"billplan.yaml says file:{source.name}") from None
-        if not text:
-            raise BillplanError(f"the file {source.name} is empty", hint=f"billplan.yaml says file:{source.name}")
-        return Secret(text)
-
-    def _actor(self) -> str:
-        user = self._environ.get("GITHUB_ACTOR") or self._environ.get("GITLAB_USER_LOGIN") or self._environ.get("USER")
-        return f"{user or 'someone'}@{socket.gethostname()} pid {os.getpid()}"
+        return check_target(self.wiring.api, self.wiring.pins, self.wiring.clock).scope
 
 
 def _given(place: Path) -> Path:

@@ -17,7 +17,8 @@ MAX_LINES, MAX_FUNCTION_LINES, MAX_PARAMETERS = 400, 40, 6
 # package -> the packages of reconciler that it may import; errors may be imported by everyone but the emulator
 ARROWS = {
     "cli": {"project", "engine", "views", "specfiles", "adapters", "kinds", "mirrored", "core", "ports", "emulator"},
-    "project": {"engine", "views", "specfiles", "adapters", "store", "kinds", "mirrored", "core", "ports"},
+    "project": {"wiring", "engine", "views", "specfiles", "adapters", "store", "kinds", "mirrored", "core", "ports"},
+    "wiring": {"engine", "specfiles", "adapters", "store", "kinds", "core", "ports"},
     "engine": {"ports", "kinds", "mirrored", "core"},
     "adapters": {"ports", "core", "store", "mirrored"},
     "store": {"core", "mirrored"},

@@ -50,15 +50,15 @@ def _show(checks: Sequence[Check], call: Call) -> str:
 
 def _checks(project: Project) -> Iterator[Check]:
     yield _tried("specs", lambda: f"{len(project.validate())} resources declared")
-    store = _tried("store", lambda: project.store_name)
+    store = _tried("store", lambda: project.wiring.store_name)
     yield store
     try:
-        api = project.api
+        api = project.wiring.api
     except BillplanError as error:
         yield Check(name="key", health=Health.FAILED, detail=error.message, hint=error.hint)
         return
     target_is_known = False
-    for check in examine(api, project.pins, project.clock, KINDS):
+    for check in examine(api, project.wiring.pins, project.wiring.clock, KINDS):
         target_is_known = target_is_known or (check.name == "clock" and check.health is Health.OK)
         yield check
     if target_is_known and store.health is Health.OK:
@@ -67,7 +67,7 @@ def _checks(project: Project) -> Iterator[Check]:
 
 def _lock(project: Project) -> Check:
     try:
-        holder = project.locks.holder(str(project.scope))
+        holder = project.wiring.locks.holder(str(project.scope))
     except BillplanError as error:
         return Check(name="lock", health=Health.FAILED, detail=error.message, hint=error.hint)
     if holder is None:

@@ -116,6 +116,6 @@ def sync_command(call: Call, objects: tuple[str, ...], created_after: int | None
 
 def _types(project: Project, synced: Synced, asked: Collection[str]) -> tuple[TypeStatus, ...]:
     """The types that a sync was about: all of them, or those asked for and what came with them."""
-    mirror = project.mirrors.of(synced.account, synced.livemode)
+    mirror = project.wiring.mirrors.of(synced.account, synced.livemode)
     about = {*asked, *synced.listed, *synced.skipped, *synced.failed}
     return () if mirror is None else tuple(one for one in types_of(mirror) if not asked or one.type in about)

@@ -28,29 +28,29 @@ def unlock_command(call: Call, mirror: bool, auto_approve: bool) -> int:
     """
     with call.project() as project:
         scope = _scope(project, mirror)
-        holder = project.locks.holder(scope)
+        holder = project.wiring.locks.holder(scope)
         if holder is None:
             _say(call, None, f"No one holds the lock of {scope}.")
             return 0
         if not auto_approve and not _agreed(call, scope, holder):
             click.echo("The lock was left alone.", err=True)
             return 1
-        project.locks.release(scope)
+        project.wiring.locks.release(scope)
         since = show_moment(holder.since)
         _say(call, holder.who, f"Released the lock of {scope}, held by {holder.who} since {since}.")
         return 0
 
 
 def _scope(project: Project, mirror: bool) -> str:
-    return lock_scope(_mirrored(project), project.pins.livemode) if mirror else str(project.scope)
+    return lock_scope(_mirrored(project), project.wiring.pins.livemode) if mirror else str(project.scope)
 
 
 def _mirrored(project: Project) -> str:
     """Name the account whose mirror is meant; Stripe is asked only where neither the project nor the store tells."""
-    if project.pins.account:
-        return project.pins.account
+    if project.wiring.pins.account:
+        return project.wiring.pins.account
     try:
-        return project.mirrors.only_account()
+        return project.wiring.mirrors.only_account()
     except BillplanError:
         return project.scope.account
 

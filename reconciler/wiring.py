@@ -1,0 +1,141 @@
+"""A project's adapters, picked: the composition root, and the only reader of the environment."""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+
+from reconciler.adapters.api_key import key_livemode
+from reconciler.adapters.limiter import Limiter, documented_figures
+from reconciler.adapters.offline_api import OfflineApi
+from reconciler.adapters.sql_ledger import SqlLedger
+from reconciler.adapters.sql_locks import SqlLocks
+from reconciler.adapters.sql_mirrors import SqlMirrors
+from reconciler.adapters.stripe_api import ApiSettings, StripeApi
+from reconciler.adapters.system_clock import SystemClock
+from reconciler.core.values import Secret
+from reconciler.engine.outside import Outside
+from reconciler.engine.target import Pins
+from reconciler.errors import BillplanError
+from reconciler.kinds import BY_NAME
+from reconciler.ports.progress import Progress
+from reconciler.specfiles.project_file import KeySource, ProjectFile
+from reconciler.store.database import Database, open_database
+from reconciler.store.location import sqlite_file
+
+
+class Wiring:
+    """What a project works through. Opens Stripe and the store when they are first needed; close it at the end."""
+
+    def __init__(self, file: ProjectFile, environ: Mapping[str, str], progress: Progress) -> None:
+        self.file = file
+        self.progress = progress
+        self.clock = SystemClock()
+        self._environ = environ
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if "database" in self.__dict__:
+            self.database.close()
+
+    @property
+    def pins(self) -> Pins:
+        """What the project file says of the target."""
+        stripe = self.file.stripe
+        return Pins(project=self.file.project, livemode=stripe.mode == "live", account=stripe.account)
+
+    @cached_property
+    def api(self) -> StripeApi:
+        """Stripe, as the project file says and the environment allows."""
+        key = self._secret(self.file.stripe.api_key)
+        limits = self.file.stripe.limits
+        figures = documented_figures(key_livemode(key))
+        figures = replace(
+            figures,
+            global_rps=limits.global_rps or figures.global_rps,
+            endpoint_rps=limits.endpoint_rps or figures.endpoint_rps,
+            concurrency=limits.concurrency or figures.concurrency,
+        )
+        base = self._environ.get("STRIPE_API_BASE") or self.file.stripe.api_base
+        return StripeApi(
+            key,
+            settings=ApiSettings(api_base=base),
+            limiter=Limiter(figures, self.clock),
+            clock=self.clock,
+            jitter=random.random,
+        )
+
+    @cached_property
+    def outside(self) -> Outside:
+        """The ports that use cases work through."""
+        return Outside(api=self.api, clock=self.clock, progress=self.progress, kinds=BY_NAME, mirrors=self.mirrors)
+
+    @property
+    def offline(self) -> Outside:
+        """The ports of a plan that asks Stripe nothing: it needs no key."""
+        api = OfflineApi(self.pins.livemode)
+        return Outside(api=api, clock=self.clock, progress=self.progress, kinds=BY_NAME, mirrors=self.mirrors)
+
+    @cached_property
+    def mirrors(self) -> SqlMirrors:
+        """The mirrors in the store; looking for one does not make a store."""
+        return SqlMirrors(lambda: self.database, self.clock, self.pins.livemode, self.has_store)
+
+    def has_store(self) -> bool | None:
+        """Whether a store can be there; None where CI plans without the secret of its address."""
+        store = self.file.store
+        if isinstance(store, KeySource) and store.kind == "env" and not self._environ.get(store.name, "").strip():
+            return None
+        file = sqlite_file(self._store_url, base_folder=self.file.folder)
+        return file is None or file.exists()
+
+    @property
+    def _store_url(self) -> str:
+        store = self.file.store
+        return self._secret(store).text if isinstance(store, KeySource) else store
+
+    @cached_property
+    def database(self) -> Database:
+        """The store, opened."""
+        return open_database(self._store_url, base_folder=self.file.folder)
+
+    @property
+    def store_name(self) -> str:
+        """Where the store is, without a password; opens it."""
+        return self.database.shown
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        """The journal."""
+        return SqlLedger(self.database)
+
+    @cached_property
+    def locks(self) -> SqlLocks:
+        """The locks."""
+        return SqlLocks(self.database, self.clock)
+
+    def _secret(self, source: KeySource) -> Secret:
+        if source.kind == "env":
+            text = self._environ.get(source.name, "").strip()
+            if not text:
+                message = f"the environment variable {source.name} is not set"
+                raise BillplanError(message, hint=f"export {source.name}=...; billplan.yaml says env:{source.name}")
+            return Secret(text)
+        path = self.file.folder / source.name
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError):
+            message = f"the file {source.name} cannot be read"
+            raise BillplanError(message, hint=f"billplan.yaml says file:{source.name}") from None
+        if not text:
+            raise BillplanError(f"the file {source.name} is empty", hint=f"billplan.yaml says file:{source.name}")
+        return Secret(text)
+
+    def actor(self) -> str:
+        """Who runs this, as locks and the history show it."""
+        user = self._environ.get("GITHUB_ACTOR") or self._environ.get("GITLAB_USER_LOGIN") or self._environ.get("USER")
+        return f"{user or 'someone'}@{socket.gethostname()} pid {os.getpid()}"
