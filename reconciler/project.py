@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from reconciler.adapters.limiter import Figures
+from reconciler.adapters.sql_bindings import SqlBindings
 from reconciler.adapters.sql_mirror import SqlMirror
 from reconciler.core.changes import Action, Change
 from reconciler.core.collector import collector_paused
@@ -22,14 +23,17 @@ from reconciler.engine.adopt import Import, import_specs
 from reconciler.engine.aftermath import doubt_applied
 from reconciler.engine.apply import Applied, ApplyOptions, apply
 from reconciler.engine.drift import tell, with_vanished
+from reconciler.engine.first_touch import Bindings
+from reconciler.engine.learning import learn_bindings
 from reconciler.engine.look import RefreshMode
 from reconciler.engine.make_plan import PlanOptions, checked, make_plan
 from reconciler.engine.mirror_status import no_types, types_of
+from reconciler.engine.product_use import use_as_mirrored
 from reconciler.engine.refresh import refresh
 from reconciler.engine.sync import Synced, SyncOptions, SyncPorts, lock_scope, sync
 from reconciler.engine.target import check_plan, check_target
 from reconciler.errors import BillplanError, PlanRefused, StoreError
-from reconciler.kinds import BY_NAME, KINDS
+from reconciler.kinds import BY_NAME, STRIPE_KINDS
 from reconciler.mirrored import EVENT
 from reconciler.ports.progress import Progress
 from reconciler.specfiles.project_file import FILE_NAME, ProjectFile, find_project, load_project
@@ -128,8 +132,8 @@ class Project:
         return gather_specs(self.file)
 
     def validate(self) -> tuple[Desired, ...]:
-        """Check the specs offline; raise SpecError with everything that is wrong."""
-        return checked(self.specs, BY_NAME, self.file.project)
+        """Check the specs offline; raise SpecError with everything that is wrong, rows of sources included."""
+        return checked(self.specs, self.wiring.kinds, self.file.project, rows=True)
 
     @collector_paused()
     def plan(
@@ -158,7 +162,7 @@ class Project:
             return plan
         try:
             mirror = self.wiring.mirrors.of(plan.header.account, plan.header.livemode)
-            return plan if mirror is None else tell(plan, mirror.events_of, BY_NAME)
+            return plan if mirror is None else tell(plan, mirror.events_of, self.wiring.kinds)
         except StoreError:
             return plan
 
@@ -210,6 +214,7 @@ class Project:
             pins=self.wiring.pins,
             who=f"{self.wiring.actor()} (plan {plan.digest[:12]})",
             spec_digest=self.specs.digest,
+            known=self.specs.bindings.emails(),
             skip_refused=consent.skip_refused,
             concurrency=limits.concurrency or Figures().concurrency,
             wait_seconds=wait_seconds,
@@ -243,7 +248,16 @@ class Project:
         )
         who = f"{wiring.actor()} (sync)"
         options = SyncOptions(pins=wiring.pins, who=who, objects=tuple(objects), created_after=created_after, full=full)
-        return sync(ports, options)
+        synced = sync(ports, options)
+        scope = Scope(account=synced.account, livemode=synced.livemode, project=self.file.project)
+        mirror = SqlMirror(wiring.database, scope.account, scope.livemode)
+        store = SqlBindings(wiring.database, scope)
+        return replace(synced, learned=learn_bindings(mirror, store, scope.project, wiring.clock.now()))
+
+    @property
+    def bindings(self) -> Bindings:
+        """Who a user of the application is in Stripe, and what that unlocks; opened anew in each process."""
+        return self.wiring.bindings
 
     def status(self) -> MirrorStatus:
         """Say how far the mirror is, from the store alone."""
@@ -251,7 +265,8 @@ class Project:
         account, livemode = wiring.pins.account or wiring.mirrors.only_account(), wiring.pins.livemode
         if wiring.has_store() is False:
             return MirrorStatus(account=account, livemode=livemode, now=wiring.clock.now(), types=no_types())
-        project, types = self.file.project, types_of(SqlMirror(wiring.database, account, livemode))
+        project, mirror = self.file.project, SqlMirror(wiring.database, account, livemode)
+        types = types_of(mirror)
         return MirrorStatus(
             account=account,
             livemode=livemode,
@@ -261,16 +276,17 @@ class Project:
             syncing=wiring.locks.holder(lock_scope(account, livemode)),
             applying=wiring.locks.holder(str(Scope(account=account, livemode=livemode, project=project))),
             last_apply=wiring.ledger.last_finished(account, livemode, project),
+            product_use=use_as_mirrored(wiring.offline.api, mirror),
         )
 
     def import_specs(self, kinds: Sequence[str] = ()) -> Import:
         """Write specs with `adopt:` for what exists in the account and nobody manages."""
-        desired = self.validate()
+        desired = checked(self.specs, self.wiring.kinds, self.file.project)
         target = check_target(self.wiring.api, self.wiring.pins, self.wiring.clock)
-        snapshot = refresh(self.wiring.api, KINDS, target.scope.project, self.wiring.progress)
+        snapshot = refresh(self.wiring.api, STRIPE_KINDS, target.scope.project, self.wiring.progress)
         known = {(d.address.kind, d.lifecycle.adopt): d.address for d in desired if d.lifecycle.adopt is not None}
         known |= {(o.kind, o.remote_id): a for a, marked in snapshot.marked.items() for o in marked}
-        wanted = [k for k in KINDS if not kinds or k.name in kinds or k.plural in kinds]
+        wanted = [k for k in STRIPE_KINDS if not kinds or k.name in kinds or k.plural in kinds]
         return import_specs(snapshot, wanted, {d.address for d in desired}, known)
 
     @property

@@ -5,27 +5,41 @@ from __future__ import annotations
 import os
 import random
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cached_property
 
 from reconciler.adapters.api_key import key_livemode
 from reconciler.adapters.limiter import Limiter, documented_figures
 from reconciler.adapters.offline_api import OfflineApi
+from reconciler.adapters.retry import RetryPolicy
+from reconciler.adapters.routed_api import RoutedApi
+from reconciler.adapters.sql_bindings import SqlBindings
+from reconciler.adapters.sql_customer_facts import SqlCustomerFacts
 from reconciler.adapters.sql_ledger import SqlLedger
 from reconciler.adapters.sql_locks import SqlLocks
 from reconciler.adapters.sql_mirrors import SqlMirrors
+from reconciler.adapters.store_api import StoreApi
 from reconciler.adapters.stripe_api import ApiSettings, StripeApi
 from reconciler.adapters.system_clock import SystemClock
+from reconciler.core.bindings import KIND as BINDING
+from reconciler.core.idempotency import Scope
+from reconciler.core.kind import Kind
 from reconciler.core.values import Secret
+from reconciler.engine.first_touch import Bindings
 from reconciler.engine.outside import Outside
 from reconciler.engine.target import Pins
 from reconciler.errors import BillplanError
-from reconciler.kinds import BY_NAME
+from reconciler.kinds import BY_NAME, DERIVED
+from reconciler.kinds.customer_binding import customer_binding_kind
+from reconciler.ports.billing import BillingApi
 from reconciler.ports.progress import Progress
 from reconciler.specfiles.project_file import KeySource, ProjectFile
 from reconciler.store.database import Database, open_database
 from reconciler.store.location import sqlite_file
+
+# Of a first touch: somebody waits for the page, and others may wait for the same user.
+_IMPATIENT = RetryPolicy(tries=3, total_seconds=10)
 
 
 class Wiring:
@@ -39,6 +53,8 @@ class Wiring:
 
     def close(self) -> None:
         """Close what was opened."""
+        if "bindings" in self.__dict__:
+            self.bindings.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -51,6 +67,9 @@ class Wiring:
     @cached_property
     def api(self) -> StripeApi:
         """Stripe, as the project file says and the environment allows."""
+        return self._api(ApiSettings(api_base=self._api_base))
+
+    def _api(self, settings: ApiSettings) -> StripeApi:
         key = self._secret(self.file.stripe.api_key)
         limits = self.file.stripe.limits
         figures = documented_figures(key_livemode(key))
@@ -60,25 +79,59 @@ class Wiring:
             endpoint_rps=limits.endpoint_rps or figures.endpoint_rps,
             concurrency=limits.concurrency or figures.concurrency,
         )
-        base = self._environ.get("STRIPE_API_BASE") or self.file.stripe.api_base
-        return StripeApi(
-            key,
-            settings=ApiSettings(api_base=base),
-            limiter=Limiter(figures, self.clock),
-            clock=self.clock,
-            jitter=random.random,
-        )
+        limiter = Limiter(figures, self.clock)
+        return StripeApi(key, settings=settings, limiter=limiter, clock=self.clock, jitter=random.random)
+
+    @property
+    def _api_base(self) -> str:
+        return self._environ.get("STRIPE_API_BASE") or self.file.stripe.api_base
+
+    def _store_api(self, account: str, now: Callable[[], int]) -> StoreApi:
+        return StoreApi(lambda: self.database, self._scope(account), now, self.has_store)
+
+    @property
+    def _account(self) -> str:
+        """The account that is meant where Stripe is not asked."""
+        return self.pins.account or self.mirrors.only_account()
+
+    def _scope(self, account: str) -> Scope:
+        return Scope(account=account, livemode=self.pins.livemode, project=self.file.project)
+
+    @cached_property
+    def bindings(self) -> Bindings:
+        """The bindings, as an application asks for them."""
+        scope = self._scope(self._account)
+        settings = ApiSettings(api_base=self._api_base, connect_seconds=5, read_seconds=10, retry=_IMPATIENT)
+        return Bindings(SqlBindings(self.database, scope), lambda: self._api(settings), scope, self.clock)
 
     @cached_property
     def outside(self) -> Outside:
         """The ports that use cases work through."""
-        return Outside(api=self.api, clock=self.clock, progress=self.progress, kinds=BY_NAME, mirrors=self.mirrors)
+        return self._outside(RoutedApi(self.api, self._store_api, self.clock))
 
     @property
     def offline(self) -> Outside:
         """The ports of a plan that asks Stripe nothing: it needs no key."""
         api = OfflineApi(self.pins.livemode)
-        return Outside(api=api, clock=self.clock, progress=self.progress, kinds=BY_NAME, mirrors=self.mirrors)
+        return self._outside(RoutedApi(api, self._store_api, self.clock, lambda: self._account))
+
+    def _outside(self, api: BillingApi) -> Outside:
+        return Outside(
+            api=api,
+            clock=self.clock,
+            progress=self.progress,
+            kinds=self.kinds,
+            mirrors=self.mirrors,
+            bindings=lambda scope: SqlBindings(self.database, scope) if self.has_store() else None,
+            facts=lambda scope: (
+                SqlCustomerFacts(self.database, scope.account, scope.livemode) if self.has_store() else None
+            ),
+        )
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """All kinds, with what follows from others and that of the project's own bindings."""
+        return {**BY_NAME, **DERIVED, BINDING: customer_binding_kind(self.file.project)}
 
     @cached_property
     def mirrors(self) -> SqlMirrors:

@@ -10,13 +10,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from reconciler.adapters.limiter import Figures, Limiter
+from reconciler.adapters.routed_api import RoutedApi
 from reconciler.adapters.sql_ledger import SqlLedger
 from reconciler.adapters.sql_locks import SqlLocks
+from reconciler.adapters.store_api import StoreApi
 from reconciler.adapters.stripe_api import ApiSettings, StripeApi
 from reconciler.adapters.stripe_transport import InProcessClient
 from reconciler.core.address import parse_address
 from reconciler.core.diagnostics import SourceRange
 from reconciler.core.guards import Guards
+from reconciler.core.idempotency import Scope
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Lifecycle, Moved, Removed, Spec, Specs
 from reconciler.core.values import Secret, digest
@@ -27,7 +30,7 @@ from reconciler.engine.apply import Applied, ApplyOptions, apply
 from reconciler.engine.make_plan import PlanOptions, make_plan
 from reconciler.engine.outside import Outside
 from reconciler.engine.target import Pins
-from reconciler.kinds import BY_NAME
+from reconciler.kinds import BY_NAME, DERIVED
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.ledger import Ledger
 from reconciler.ports.lock import Locks
@@ -126,6 +129,7 @@ class Account:
         self.clock = WorldClock(self.world)
         self.pins = Pins(project=project, livemode=False)
         self.api: BillingApi = api_of(self.world)
+        self.around: Callable[[BillingApi], BillingApi] = lambda api: api
         self.database: Database
         self.ledger: Ledger
         self.locks: Locks
@@ -152,9 +156,15 @@ class Account:
         self.ledger = SqlLedger(self.database)
         self.locks = SqlLocks(self.database, self.clock)
 
+    def store_api(self, account: str = "", now: Callable[[], int] | None = None) -> StoreApi:
+        """Open what lives in the store."""
+        scope = Scope(account=account or self.world.account_id, livemode=False, project=self.pins.project)
+        return StoreApi(lambda: self.database, scope, now or self.clock.now)
+
     @property
     def outside(self) -> Outside:
-        return Outside(api=self.api, clock=self.clock, progress=Silent(), kinds=BY_NAME)
+        api = self.around(RoutedApi(self.api, self.store_api, self.clock))
+        return Outside(api=api, clock=self.clock, progress=Silent(), kinds={**BY_NAME, **DERIVED})
 
     def plan(self, specs: Specs | Bodies, guards: Guards | None = None, **options: Any) -> Plan:
         """Plan specs, or bodies by address."""

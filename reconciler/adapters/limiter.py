@@ -21,8 +21,10 @@ SEARCH_RPS = 20.0
 LIVE_CONCURRENCY = 32
 TEST_CONCURRENCY = 16
 
-# Stripe's own bucket holds a second's worth; ours hardly any, so that what is sent is evenly spaced.
-_BURST = 2.0
+# Stripe's own bucket holds a second's worth. Ours holds a fifth of that, and no more than five places: enough for
+# threads that wake late to use the places that they missed, and what is sent is evenly spaced nevertheless.
+_BURST_SECONDS = 0.2
+_LEAST_BURST, _MOST_BURST = 2.0, 5.0
 _FLOOR = 1 / 32
 
 
@@ -90,7 +92,8 @@ class _Pace:
         """Take the next place, and return when it is; first come, first served."""
         interval = 1 / self.rate
         place = max(now, self._next)
-        self._next = max(self._next, now - (_BURST - 1) * interval) + interval
+        burst = min(_MOST_BURST, max(_LEAST_BURST, self.rate * _BURST_SECONDS))
+        self._next = max(self._next, now - (burst - 1) * interval) + interval
         return place
 
     def cut(self, known_cuts: int, now: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, insert, select, update
 
 from reconciler.core.journal import Event, Record, Run
 from reconciler.errors import StoreError
@@ -19,7 +19,7 @@ class SqlLedger:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._records = GroupCommit(database, _append)
+        self._records = GroupCommit(self._append)
 
     def start(self, run: Run) -> int:
         """Open a run, and return its id; the given id is ignored."""
@@ -53,6 +53,11 @@ class SqlLedger:
                 "detail": _storable(record.detail),
             }
         )
+
+    def _append(self, rows: Sequence[Mapping[str, object]]) -> Sequence[None]:
+        with self._database.write() as connection:
+            connection.execute(insert(RECORDS), rows)
+        return [None] * len(rows)
 
     def finish(self, run_id: int, at: int, outcome: str) -> None:
         """Close a run; `at` is epoch seconds, UTC. Raises StoreError if the store has no such run."""
@@ -103,11 +108,6 @@ class SqlLedger:
 
 def _of_target(account: str, livemode: bool, project: str) -> ColumnElement[bool]:
     return and_(RUNS.c.account == account, RUNS.c.livemode == livemode, RUNS.c.project == project)
-
-
-def _append(connection: Connection, rows: Sequence[Mapping[str, object]]) -> Sequence[None]:
-    connection.execute(insert(RECORDS), rows)
-    return [None] * len(rows)
 
 
 def _record(row: Row[Any]) -> Record:

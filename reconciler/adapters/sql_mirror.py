@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, case, delete, exists, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from reconciler.adapters.mirror_pages import code_page
+from reconciler.adapters.page_writer import PageWriter
 from reconciler.core.mirrored import Parent, Source, Version
 from reconciler.core.standing import Standing, Status, Window
 from reconciler.core.values import Value
@@ -19,13 +21,11 @@ from reconciler.store.bulk import delete_among
 from reconciler.store.database import Database
 from reconciler.store.group_commit import GroupCommit
 from reconciler.store.mirror_rows import (
-    Coded,
     Reading,
     Target,
     code_rows,
     mark_doubted,
     mark_gone,
-    mark_seen,
     nothing_of,
     read_raw,
     versions_of,
@@ -41,22 +41,27 @@ from reconciler.store.mirror_tables import (
     RAW_OBJECTS,
     TABLES,
 )
+from reconciler.store.mirror_windows import move_window, window_row
+from reconciler.store.subscribed import read_subscribed
 
 _READ_AT_ONCE = 500
 # Few enough that others who write wait for a moment only.
 _FORGOTTEN_AT_ONCE = 5_000
-_WINDOW = ("listing", "parent", "since", "until", "cursor", "reached")
-
-_CodedPage = tuple[Page, Mapping[str, Sequence[Coded]]]
+# Below this a second process takes longer to start than it saves.
+_PAGES_ALONE = 20
 
 
 class SqlMirror:
     """Implements `reconciler.ports.mirror.Mirror` for one account in one mode. Safe from several threads."""
 
-    def __init__(self, database: Database, account: str, livemode: bool) -> None:
+    def __init__(
+        self, database: Database, account: str, livemode: bool, pages_alone: int | None = _PAGES_ALONE
+    ) -> None:
+        """In a long listing, after `pages_alone` pages, others are written by a second process; None: never."""
         self._database = database
         self._target = Target(account, livemode)
-        self._pages = GroupCommit(database, self._put_pages)
+        self._writer = PageWriter(database, self._target, pages_alone)
+        self._pages = GroupCommit(self._writer.commit)
 
     def standings(self) -> Mapping[str, Standing]:
         """How far each type is, by name."""
@@ -89,7 +94,8 @@ class SqlMirror:
             if type != EVENT.name:
                 self._age(connection, type, run)
             if windows:
-                connection.execute(insert(MIRROR_WINDOWS), [self._window_row(type, window) for window in windows])
+                rows = [window_row(self._target, type, window) for window in windows]
+                connection.execute(insert(MIRROR_WINDOWS), rows)
             values = {"status": Status.SYNCING.value, "started_at": run, "wanted_after": wanted_after, "detail": ""}
             self._set(connection, type, values)
 
@@ -108,22 +114,14 @@ class SqlMirror:
         with self._database.read() as connection:
             return tuple(Window(**row) for row in connection.execute(query).mappings())
 
+    def listing(self) -> AbstractContextManager[None]:
+        """Store pages faster until the block ends: with a second process, once there are many."""
+        return self._writer.helped()
+
     def put_page(self, page: Page) -> Kept:
         """Store a page's newer rows and its window's progress, together."""
         # Before the store's turn comes: this takes as long as the rest.
-        return self._pages.add((page, {type: code_rows(rows) for type, rows in page.rows.items()}))
-
-    def _put_pages(self, connection: Connection, pages: Sequence[_CodedPage]) -> list[Kept]:
-        return [self._put_page(connection, *page) for page in pages]
-
-    def _put_page(self, connection: Connection, page: Page, rows: Mapping[str, Sequence[Coded]]) -> Kept:
-        changed = 0
-        for type, coded in rows.items():
-            written = write_rows(connection, self._target, type, coded, Reading(page.at, Source.READ))
-            changed += written.changed
-            mark_seen(connection, self._target, type, written.seen)
-            mark_doubted(connection, self._target, ((type, id) for id in written.doubted))
-        return Kept(changed=changed, rest=self._move(connection, page.type, page.window, page.rest))
+        return self._pages.add(code_page(page))
 
     def put_events(self, page: EventPage) -> Kept:
         """Store events, what they say, and their window's progress, together."""
@@ -131,8 +129,8 @@ class SqlMirror:
             write_rows(connection, self._target, EVENT.name, code_rows(page.rows), Reading(page.at, Source.READ))
             changed = self._put(connection, page.puts)
             mark_doubted(connection, self._target, ((d.type, d.id) for d in page.doubts))
-            rest = self._move(connection, EVENT.name, page.window, page.rest)
-        return Kept(changed=changed, rest=rest)
+            rest = move_window(connection, self._target, EVENT.name, page.window, page.rest)
+        return Kept(changed=changed, rest=tuple(page.rest) if rest is None else rest)
 
     def put(self, puts: Sequence[Put], settled: Sequence[Doubt] = ()) -> None:
         """Store rows that were read singly, and strike off the doubts that this settles."""
@@ -309,6 +307,11 @@ class SqlMirror:
             counts = {price: count for price, count in connection.execute(query)}
         return {price: counts.get(price, 0) for price in prices}
 
+    def subscribed(self, statuses: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+        """(subscription, customer, product) of every entry of a subscription that has one of these statuses."""
+        with self._database.read() as connection:
+            yield from read_subscribed(connection, self._target, statuses)
+
     def raws(self, type: str) -> Iterator[Mapping[str, Value]]:
         """Every live object of a type, decimals as Decimal."""
         table, raw = TABLES[type], RAW_OBJECTS
@@ -346,23 +349,6 @@ class SqlMirror:
     def _clear(self, connection: Connection, type: str, *tables: Table) -> None:
         for table in tables:
             connection.execute(delete(table).where(self._target.of(table), table.c.type == type))
-
-    def _move(self, connection: Connection, type: str, window: Window, rest: Sequence[Window]) -> tuple[Window, ...]:
-        """Put what is left of a window in its place: the first part keeps its number."""
-        table = MIRROR_WINDOWS
-        if not rest:
-            connection.execute(delete(table).where(table.c.id == window.id))
-            return ()
-        first, *others = rest
-        values = {"since": first.since, "until": first.until, "cursor": first.cursor, "reached": first.reached}
-        connection.execute(update(table).where(table.c.id == window.id).values(**values))
-        made = insert(table).returning(table.c.id)
-        # One by one: they are few, and many in one statement may come back in another order.
-        ids = [connection.execute(made, self._window_row(type, other)).scalar_one() for other in others]
-        return (replace(first, id=window.id), *(replace(w, id=id) for w, id in zip(others, ids, strict=True)))
-
-    def _window_row(self, type: str, window: Window) -> dict[str, Any]:
-        return {**self._target.key(), "type": type, **{name: getattr(window, name) for name in _WINDOW}}
 
 
 def mirrored_accounts(database: Database, livemode: bool) -> list[str]:

@@ -9,6 +9,7 @@ from typing import NoReturn
 import click
 
 from reconciler.cli.apply import apply_command
+from reconciler.cli.bindings import bindings_command
 from reconciler.cli.demo import demo_command
 from reconciler.cli.doctor import doctor_command
 from reconciler.cli.drift import drift_command
@@ -49,6 +50,7 @@ for command in (
     sync_command,
     status_command,
     import_command,
+    bindings_command,
     schema_command,
     doctor_command,
     unlock_command,

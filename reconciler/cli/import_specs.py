@@ -11,11 +11,11 @@ import click
 from reconciler.cli.options import Call, project_options
 from reconciler.engine.adopt import Import
 from reconciler.errors import BillplanError
-from reconciler.kinds import BY_NAME, BY_PLURAL
+from reconciler.kinds import BY_PLURAL, STRIPE_KINDS
 from reconciler.project import Project
 from reconciler.views.spec_yaml import render_spec
 
-_KINDS = sorted({*BY_NAME, *BY_PLURAL})
+_KINDS = sorted({name for kind in STRIPE_KINDS for name in (kind.name, kind.plural)})
 
 
 @click.command("import", short_help="Write YAML with adopt: for what exists in the account.")

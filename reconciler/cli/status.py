@@ -13,7 +13,8 @@ from reconciler.views.status import render_status, render_status_json
 def status_command(call: Call) -> None:
     """Show how far the mirror is and how old, the last apply, and who is at work. Reads the store alone.
 
-    No key is needed. A type counts as complete only while its last sync went well.
+    No key is needed. A type counts as complete only while its last sync went well. A project with product mappings is
+    told how many active subscriptions each product has, and what the mappings leave out.
 
     \b
     Example:  billplan status

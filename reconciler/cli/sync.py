@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
@@ -104,6 +105,7 @@ def sync_command(call: Call, objects: tuple[str, ...], created_after: int | None
         listed=synced.listed,
         skipped=synced.skipped,
         failed=synced.failed,
+        bindings=asdict(synced.learned),
         elapsed=time.monotonic() - begun,
     )
     if call.form == "json":

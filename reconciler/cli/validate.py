@@ -7,6 +7,7 @@ import json
 import click
 
 from reconciler.cli.options import Call, project_options
+from reconciler.core.bindings import KIND
 
 
 @click.command("validate", short_help="Check the specs offline, every mistake at once.")
@@ -19,7 +20,7 @@ def validate_command(call: Call) -> None:
     """
     with call.project() as project:
         desired = project.validate()
-        counts: dict[str, int] = {}
+        counts = {KIND: len(rows)} if (rows := project.specs.bindings.rows) else {}
         for one in desired:
             counts[one.address.kind] = counts.get(one.address.kind, 0) + 1
     if call.form == "json":

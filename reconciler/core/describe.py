@@ -32,7 +32,7 @@ def created(desired: Desired, kind: Kind) -> Change:
         address=desired.address,
         action=Action.CREATE,
         change_class=kind.create_class,
-        reason="not in Stripe yet",
+        reason="not in the store yet" if kind.in_store else "not in Stripe yet",
         after=desired.attrs,
         diffs=tuple(FieldDiff(name=n, before=None, after=v) for n, v in sorted(desired.attrs.items())),
         source=desired.source,

@@ -10,7 +10,7 @@ from reconciler.core.fields import Problem, Problems
 from reconciler.core.kind import Kind
 from reconciler.core.resources import Desired, Spec
 from reconciler.core.types import Text
-from reconciler.core.values import Attrs, refs_in
+from reconciler.core.values import Attrs
 
 
 def desire(spec: Spec, kind: Kind, project: str) -> tuple[Desired | None, list[Diagnostic]]:
@@ -27,9 +27,10 @@ def desire(spec: Spec, kind: Kind, project: str) -> tuple[Desired | None, list[D
             attrs.setdefault("active", True)
         problems.extend(kind.check(attrs))
         problems.extend(_check_key(spec, kind, attrs, project))
+        problems.extend(_check_home(spec, kind))
     if problems:
         return None, [_diagnostic(spec, p) for p in problems]
-    depends = {r.address: None for n, v in attrs.items() if not leaf(kind.body, n).deferred for r in refs_in(v)}
+    depends = {a: None for n, v in attrs.items() if not leaf(kind.body, n).deferred for a in kind.named_in(n, v)}
     desired = Desired(
         address=spec.address, attrs=attrs, lifecycle=spec.lifecycle, source=spec.source, depends_on=tuple(depends)
     )
@@ -37,9 +38,14 @@ def desire(spec: Spec, kind: Kind, project: str) -> tuple[Desired | None, list[D
 
 
 def key_at_creation(desired: Desired, kind: Kind, project: str) -> str | None:
-    """Name the natural key that a new object gets: as declared, else `<project>-<name>` if the kind has a default."""
+    """Name the natural key that a new object gets: as declared, else `<project>-<name>` if the kind has a default.
+
+    Of what lives in the store, where each project has its own shelf, it is the name itself.
+    """
     if kind.natural_key is None:
         return None
+    if kind.name_rule is not None:
+        return desired.address.name
     declared = desired.attrs.get(kind.natural_key)
     if declared is not None:
         return str(declared)
@@ -58,6 +64,21 @@ def _check_key(spec: Spec, kind: Kind, attrs: Attrs, project: str) -> list[Probl
     return [
         Problem(path=(), code="BP1207", summary=f"the default {kind.natural_key} {key!r} cannot be used", hint=hint)
     ]
+
+
+def _check_home(spec: Spec, kind: Kind) -> list[Problem]:
+    """Check what only holds of kinds that live in the store: their name is their id, and nobody else makes them."""
+    if kind.name_rule is None:
+        return []
+    found, wrong = [], Problems()
+    kind.name_rule.parse(spec.address.name, (), wrong)
+    if wrong:
+        summary = f"{spec.address.name!r} cannot be the name of a {kind.name}"
+        found.append(Problem(path=(), code="BP1207", summary=summary, hint=f"take {kind.name_rule.what}"))
+    if spec.lifecycle.adopt is not None:
+        summary = f"adopt: a {kind.name} lives in billplan's own store, where there is nothing to take over"
+        found.append(Problem(path=("adopt",), code="BP1210", summary=summary, hint="take adopt: out"))
+    return found
 
 
 def _diagnostic(spec: Spec, problem: Problem) -> Diagnostic:

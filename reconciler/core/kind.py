@@ -24,7 +24,11 @@ from reconciler.core.resources import (
     Owner,
 )
 from reconciler.core.shapes import Struct
-from reconciler.core.values import Attrs, Value
+from reconciler.core.types import Text
+from reconciler.core.values import Attrs, Value, refs_in
+
+# What lives in billplan's own store has paths below this one; everything else is Stripe's.
+STORE_PATH = "/billplan/"
 
 
 class OnReplace(StrEnum):
@@ -49,24 +53,45 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """How every object of a kind, retired ones included, is listed: one listing for each set of parameters."""
+    """How every object of a kind, retired ones included, is listed: one listing for each set of parameters.
+
+    `below` is there where objects are listed below those of another kind, one by one: at `path/<parent>/below`. Their
+    ids are read, and written in plans, with what stands above them: `<parent>/below/<id>`.
+    """
 
     path: str
     listings: tuple[Mapping[str, Value], ...]
     by_created: bool = True
     permission: str = ""
+    below: str = ""
+
+    def listed_at(self, parent: str) -> str:
+        """The path of the listing, that below a parent where there is one."""
+        return f"{self.path}/{parent}/{self.below}" if self.below else self.path
+
+    def parent_in(self, path: str) -> str:
+        """Name the parent in the path of a request; empty where objects have none."""
+        return path.removeprefix(f"{self.path}/").partition("/")[0] if self.below else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """One kind of object that lives in Stripe.
+    """One kind of object that lives in Stripe, or in the store (`in_store`).
 
     `natural_key`: the attribute (or "id") that names an object besides its marker. `chosen_id`: the id is ours to
     choose. `marked`: it has metadata, and so a marker. `unsell` names fields that must let go of an object before it is
     retired, as (kind, field): a product's default price. `check` looks at fields together, `check_together` at other
     resources as well. `folded_key`: two natural keys that differ in case alone are one. `fixed` tells of an
     attribute, before and after, whether Stripe refuses this very change of a field that may change otherwise. `spent`
-    tells of a raw object, at a moment, whether it became inactive by its own limits.
+    tells of a raw object, at a moment, whether it became inactive by its own limits. `name_rule`: the name in the
+    specs is the id, and must look so. `keyed` pairs fields whose keys are names of resources with the kind of those.
+    `exclusive` pairs lists, of which no two resources may hold the same entry, with the kind of what they list; what
+    stands in such a list may be retired and stand there still.
+    `takes_over`: an object without a marker that has the natural key is taken over unasked. `final`: what is retired
+    stays so for good, so that a new object takes its place. `derived`: no spec declares it; it follows from what others
+    declare, and has a planner of its own. `place` writes into a raw object the parent that only its path tells.
+    `bulk`: its rows have a planner of their own, a plan looks at them only where they are wanted, and what is set of
+    one stays set, so that an apply trusts the listing that it made under the lock.
     """
 
     name: str
@@ -96,6 +121,26 @@ class Kind:
     alive: Callable[[Mapping[str, Value]], bool] = lambda raw: bool(raw.get("active", True))
     fixed: Callable[[str, Value, Value], bool] = lambda name, before, after: False
     spent: Callable[[Mapping[str, Value], int], bool] = lambda raw, now: False
+    takes_over: bool = False
+    final: bool = False
+    derived: bool = False
+    place: Callable[[Mapping[str, Value], str], Mapping[str, Value]] = lambda raw, parent: raw
+    bulk: bool = False
+    name_rule: Text | None = None
+    keyed: tuple[tuple[str, str], ...] = ()
+    exclusive: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def in_store(self) -> bool:
+        """Say whether its objects live in billplan's store, and Stripe knows nothing of them."""
+        return self.lookup.path.startswith(STORE_PATH)
+
+    def named_in(self, name: str, value: Value) -> list[Address]:
+        """List the resources that an attribute names: by references, and by its keys."""
+        found = [ref.address for ref in refs_in(value)]
+        if self.keyed and isinstance(value, Mapping):
+            found += [Address(kind, key) for field, kind in self.keyed if field == name for key in value]
+        return found
 
     def observe(self, raw: Mapping[str, Value], as_of: int, origin: Origin = Origin.LIVE) -> Observed:
         """Read a raw object, as Stripe returns it with `expand`, into canonical attributes."""

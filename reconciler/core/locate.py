@@ -90,6 +90,8 @@ def locate(desired: Desired, kind: Kind, snapshot: Snapshot, request: PlanReques
             return replace(base, refused=reason, hint="take the moved: entry out, or retire one of the two first")
         if head is not None and head.owner is not None and head.owner.address == before:
             base = replace(base, moved_from=before)
+    if kind.final:
+        marked = [one for one in marked if one.alive]
     if marked:
         return _by_marker(desired, kind, snapshot, marked, base)
     if desired.lifecycle.adopt is not None:
@@ -130,7 +132,7 @@ def _key_holders(kind: Kind, snapshot: Snapshot, key: str | None) -> list[Observ
     if key is None:
         return []
     # Codes may be used again once retired; ids and lookup keys are taken for good.
-    reusable = kind.on_replace is OnReplace.RETIRE_FIRST
+    reusable = kind.final or kind.on_replace is OnReplace.RETIRE_FIRST
     return [o for o in snapshot.keyed.get((kind.name, key), ()) if o.alive or not reusable]
 
 
@@ -147,6 +149,8 @@ def _by_key(desired: Desired, kind: Kind, snapshot: Snapshot, base: Located, req
     if not holders:
         return base
     head = holders[0]
+    if kind.takes_over and head.owner is None:
+        return _take(desired, head, base, request)
     if head.owner is not None and (head.owner.project != request.project or head.owner.address is not None):
         return _take(desired, head, base, request)
     reason = f"{head.remote_id} has the {kind.natural_key} {base.natural_key!r} already and is not managed by billplan"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from reconciler.core.holder import Holder
 from reconciler.core.journal import Run
+from reconciler.core.product_use import ProductUse
 from reconciler.core.standing import Standing
 
 
@@ -26,7 +27,10 @@ class TypeStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MirrorStatus:
-    """The whole mirror of one account in one mode, the last apply and who is at work. Times are epoch seconds, UTC."""
+    """The whole mirror of one account in one mode, the last apply and who is at work. Times are epoch seconds, UTC.
+
+    `product_use`: how much Stripe's products are used, as far as the mirror knows; None for a project without mappings.
+    """
 
     account: str
     livemode: bool
@@ -36,3 +40,4 @@ class MirrorStatus:
     syncing: Holder | None = None
     applying: Holder | None = None
     last_apply: Run | None = None
+    product_use: ProductUse | None = None

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 
+from reconciler.core.email_address import email_key
 from reconciler.core.values import Value, decimal_text
 
 # Stands for the type of an event where no event tells: a moment in the object has come.
@@ -17,12 +19,16 @@ DUE = "due"
 
 
 class ColumnType(StrEnum):
-    """What a column holds. Amounts are WHOLE minor units, moments WHOLE epoch seconds (UTC); DECIMAL is a text."""
+    """What a column holds. Amounts are WHOLE minor units, moments WHOLE epoch seconds (UTC); DECIMAL is a text.
+
+    EMAIL is an address in the form in which two spellings of it are equal.
+    """
 
     TEXT = "text"
     WHOLE = "whole"
     FLAG = "flag"
     DECIMAL = "decimal"
+    EMAIL = "email"
 
 
 _TEXT, _WHOLE, _DECIMAL = ColumnType.TEXT, ColumnType.WHOLE, ColumnType.DECIMAL
@@ -53,6 +59,8 @@ class Column:
         if value is None or (type := self.type) is _TEXT:
             # PostgreSQL has no NUL in a text; the raw object tells it as an escape.
             return value.replace("\0", "\ufffd") if isinstance(value, str) else None
+        if type is ColumnType.EMAIL:
+            return email_key(value).replace("\0", "\ufffd") if isinstance(value, str) else None
         if type is _DECIMAL:
             return decimal_text(Decimal(value)) if isinstance(value, int | str | Decimal) else None
         return value if isinstance(value, int if type is _WHOLE else bool) else None
@@ -178,12 +186,13 @@ def read_row(mirrored: Mirrored, raw: Mapping[str, Value], parent: str = "") -> 
     """Read one raw object of a parent; its carried and inline objects become ids. The raw one is not changed."""
     whole = dict(raw)
     for path in (*mirrored.inline, *mirrored.carries):
-        _fold(whole, path.split("."))
+        _fold(whole, _keys(path))
     return Row(
         id=str(raw[mirrored.key]),
         values=_values(mirrored.columns, whole, parent),
         raw=whole,
-        lines=tuple(_lines(lines, whole) for lines in mirrored.lines),
+        # Of the raw one, since what a line's columns tell may stand in an object that is kept as its id.
+        lines=tuple(_lines(lines, raw) for lines in mirrored.lines),
     )
 
 
@@ -209,27 +218,71 @@ def _lines(lines: Lines, raw: Mapping[str, Value]) -> tuple[tuple[Value, ...], .
 
 _NUL = "\0"
 _CLASSES: dict[ColumnType, type] = {ColumnType.TEXT: str, ColumnType.WHOLE: int, ColumnType.FLAG: bool}
-# By the id of a type's columns, which live as long as the program: hashing them would cost more than reading them.
-_shallow: dict[int, list[tuple[str, type | None, Column]]] = {}
+_SHAPES = 4096
+
+
+class _Reading:
+    """Columns, read all at once: nearly all objects of a type have one of a few shapes, the types of their values."""
+
+    __slots__ = ("_columns", "_nested", "_odd", "_parents", "_texts", "_top")
+
+    def __init__(self, columns: tuple[Column, ...]) -> None:
+        self._columns = columns
+        self._top = [c.path[0] if c.path else "" for c in columns]
+        self._nested = [(place, c.path[1:]) for place, c in enumerate(columns) if len(c.path) > 1]
+        self._parents = [place for place, c in enumerate(columns) if not c.path]
+        self._texts = [place for place, c in enumerate(columns) if c.type is _TEXT]
+        # Shape -> the places of what must be read by the column itself.
+        self._odd: dict[tuple[type, ...], tuple[int, ...]] = {}
+
+    def values(self, raw: dict[str, Value], parent: str) -> tuple[Value, ...]:
+        """Read the values of all columns."""
+        found = list(map(raw.get, self._top))
+        for place, path in self._nested:
+            value = found[place]
+            for key in path:
+                value = value.get(key) if isinstance(value, dict) else None
+            found[place] = value
+        for place in self._parents:
+            found[place] = parent
+        shape = tuple(map(type, found))
+        odd = self._odd.get(shape)
+        for place in self._learn(shape) if odd is None else odd:
+            found[place] = self._columns[place].read(raw)
+        for place in self._texts:
+            if (text := found[place]) is not None and _NUL in text and self._columns[place].path:
+                found[place] = self._columns[place].read(raw)
+        return tuple(found)
+
+    def _learn(self, shape: tuple[type, ...]) -> tuple[int, ...]:
+        odd = tuple(
+            place
+            for place, (kind, column) in enumerate(zip(shape, self._columns, strict=True))
+            if column.path and kind is not type(None) and kind is not _CLASSES.get(column.type)
+        )
+        if len(self._odd) < _SHAPES:
+            self._odd[shape] = odd
+        return odd
+
+
+# By the id of a type's columns: hashing them would cost more than reading them.
+_readings: dict[int, _Reading] = {}
 
 
 def _values(columns: tuple[Column, ...], raw: dict[str, Value], parent: str) -> tuple[Value, ...]:
-    """Read the columns of a raw object. Most stand at its top and have the right type: those are not asked twice."""
-    shallow = _shallow.get(id(columns))
-    if shallow is None:
-        known = [(c.path[0] if len(c.path) == 1 else "", _CLASSES.get(c.type), c) for c in columns]
-        shallow = _shallow.setdefault(id(columns), known)
-    values = []
-    for key, kind, column in shallow:
-        value = raw.get(key) if key else None
-        if key and (value is None or (value.__class__ is kind and not (kind is str and _NUL in str(value)))):
-            values.append(value)
-        else:
-            values.append(column.read(raw) if column.path else parent)
-    return tuple(values)
+    reading = _readings.get(id(columns))
+    if reading is None:
+        # It keeps the columns, so that no others get their id.
+        reading = _readings.setdefault(id(columns), _Reading(columns))
+    return reading.values(raw, parent)
 
 
-def _fold(value: dict[str, Value], path: list[str]) -> None:
+@cache
+def _keys(path: str) -> tuple[str, ...]:
+    return tuple(path.split("."))
+
+
+def _fold(value: dict[str, Value], path: tuple[str, ...]) -> None:
     """Put the id in the place of a whole object; the hashes on the way are copied, a key `x[]` is a list."""
     name, rest = path[0], path[1:]
     inside = name[-2:] == "[]"
@@ -241,7 +294,7 @@ def _fold(value: dict[str, Value], path: list[str]) -> None:
         value[name] = _folded(found, rest)
 
 
-def _folded(one: Value, rest: list[str]) -> Value:
+def _folded(one: Value, rest: tuple[str, ...]) -> Value:
     if not isinstance(one, dict):
         return one
     if not rest:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, Drift
 from reconciler.core.diagnostics import Diagnostic
+from reconciler.core.product_use import ProductUse
 from reconciler.core.values import Attrs, Ref, Value, digest
 
 FORMAT_VERSION = "1.0"
@@ -77,7 +78,8 @@ class Plan:
 
     `changes` holds what differs; `unchanged` counts the rest. `complete`: made from all specs and kinds (no selection).
     `refusals`: the guards' words. `unmanaged` counts the live objects of each kind that nobody declared, `owned` those
-    of this project.
+    of this project. `product_use`: how much Stripe's products are used, under the mappings as the plan makes them; None
+    for a project without mappings.
     """
 
     header: Header
@@ -90,6 +92,7 @@ class Plan:
     owned: Mapping[str, int] = field(default_factory=dict)
     unchanged: int = 0
     complete: bool = True
+    product_use: ProductUse | None = None
 
     @property
     def applicable(self) -> bool:

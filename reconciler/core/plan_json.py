@@ -13,6 +13,7 @@ from reconciler.core.changes import Action, Change, Drift
 from reconciler.core.diagnostics import Diagnostic, SourceRange
 from reconciler.core.kind import Kind
 from reconciler.core.plan import Plan, Step, precondition_json
+from reconciler.core.product_use import ProductUse
 from reconciler.core.shapes import Struct
 from reconciler.core.values import Attrs, Ref, Value, to_json
 
@@ -49,12 +50,24 @@ def document_members(plan: Plan, kinds: Kinds) -> Iterator[tuple[str, Any]]:
     yield "resource_changes", (_resource_change(c, kinds, pending) for c in plan.changes)
     yield "resource_drift", (_resource_drift(list(d), kinds) for _, d in groupby(plan.drift, _drifting))
     yield "diagnostics", (diagnostic_document(d) for d in plan.diagnostics)
+    if plan.product_use is not None:
+        yield "product_use", use_document(plan.product_use)
     yield "steps", (_step(s) for s in plan.steps)
 
 
 def made_anew(plan: Plan) -> frozenset[Address]:
     """List the addresses whose object the apply makes, and whose id nobody can know before."""
     return frozenset(c.address for c in plan.changes if c.action in (Action.CREATE, Action.REPLACE))
+
+
+def use_document(use: ProductUse) -> Document:
+    """Spell how much products are used: all of them, the most used first."""
+    return {
+        "products": [asdict(product) for product in use.products],
+        "unmapped_products": use.unmapped,
+        "subscriptions_left_out": use.left_out,
+        "not_counted": use.unknown or None,
+    }
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> Document:

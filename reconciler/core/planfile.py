@@ -18,12 +18,13 @@ from reconciler.core.changes import Action, Change, Drift, FieldDiff, Told
 from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan, Step, Unchanged, precondition_json
+from reconciler.core.product_use import ProductUse, UsedProduct
 from reconciler.core.values import revive, to_json
 from reconciler.errors import BillplanError
 
 _AGAIN = "make the plan again"
 _SEAL = re.compile(r'(?P<sealed>.*),"sha256":"(?P<sha256>[0-9a-f]{64})"\}')
-_SECTIONS = ("change", "drift", "diagnostic", "step")
+_SECTIONS = ("change", "drift", "diagnostic", "product", "step")
 _Record = dict[str, Any]
 
 
@@ -37,13 +38,13 @@ def write_lines(plan: Plan) -> Iterator[str]:
     footer = _line(
         {
             "type": "footer",
-            "counts": {"change": len(plan.changes), "drift": len(plan.drift), "diagnostic": len(plan.diagnostics)}
-            | {"step": len(plan.steps)},
+            "counts": _counts(plan),
             "refusals": plan.refusals,
             "unmanaged": plan.unmanaged,
             "unchanged": plan.unchanged,
             "owned": plan.owned,
             "complete": plan.complete,
+            **_use(plan.product_use),
         }
     )[:-1]
     hashed.update(footer.encode("ascii"))
@@ -86,6 +87,7 @@ def _plan(header: Header, footer: _Record, parts: Mapping[str, list[Any]]) -> Pl
         unchanged=footer["unchanged"],
         owned=footer["owned"],
         complete=footer["complete"],
+        product_use=_read_use(footer, parts["product"]),
     )
 
 
@@ -149,7 +151,7 @@ def _check_seal(line: str, number: int, hashed: Any) -> None:
 
 def _check_counts(footer: _Record, parts: Mapping[str, list[Any]]) -> None:
     for section, found in parts.items():
-        stated = footer["counts"].get(section)
+        stated = footer["counts"].get(section, 0)
         if stated != len(found):
             raise _corrupt(f"it says that it has {stated} {section} lines, but there are {len(found)}")
 
@@ -171,7 +173,27 @@ def _records(plan: Plan) -> Iterator[_Record]:
     yield from map(_change, plan.changes)
     yield from map(_drift, plan.drift)
     yield from map(_diagnostic, plan.diagnostics)
+    if plan.product_use is not None:
+        yield from ({"type": "product", **asdict(one)} for one in plan.product_use.products)
     yield from map(_step, plan.steps)
+
+
+def _counts(plan: Plan) -> dict[str, int]:
+    counts = {"change": len(plan.changes), "drift": len(plan.drift), "diagnostic": len(plan.diagnostics)}
+    used = {} if plan.product_use is None else {"product": len(plan.product_use.products)}
+    return {**counts, **used, "step": len(plan.steps)}
+
+
+def _use(use: ProductUse | None) -> _Record:
+    return {} if use is None else {"product_use": {"left_out": use.left_out, "unknown": use.unknown}}
+
+
+def _read_use(footer: _Record, products: list[UsedProduct]) -> ProductUse | None:
+    return ProductUse(products=tuple(products), **footer["product_use"]) if "product_use" in footer else None
+
+
+def _read_product(record: _Record) -> UsedProduct:
+    return UsedProduct(**{name: record[name] for name in UsedProduct.__dataclass_fields__})
 
 
 def _lean(record: _Record) -> _Record:
@@ -335,5 +357,6 @@ _READERS: Mapping[str, Callable[[_Record], Any]] = {
     "change": _read_change,
     "drift": _read_drift,
     "diagnostic": _read_diagnostic,
+    "product": _read_product,
     "step": _read_step,
 }

@@ -10,6 +10,7 @@ from reconciler.core.changes import Action, Change, Drift, FieldDiff
 from reconciler.core.compare import Difference, differences, drifted, linked, marker_digest
 from reconciler.core.describe import changed, converging, created, refused, replaced, unchanged
 from reconciler.core.diagnostics import Diagnostic
+from reconciler.core.entries import refuse_shared_entries, refuse_unknown_ids
 from reconciler.core.fields import OnChange
 from reconciler.core.graph import in_dependency_order
 from reconciler.core.kind import Kind, OnReplace
@@ -71,6 +72,8 @@ class Planner:
     def draft(self) -> Draft:
         """Plan every resource in dependency order, then what refers back, then what has to go."""
         _refuse_shared(self.located)
+        refuse_shared_entries(self.desired, self.located, self.kinds, self.link)
+        refuse_unknown_ids(self.desired, self.located, self.kinds, self.snapshot)
         order = in_dependency_order({a: d.depends_on for a, d in self.desired.items()})
         for address in order:
             self._plan(self.desired[address])
@@ -129,6 +132,11 @@ class Planner:
         change = self.changes.get(address)
         return self._missing(address) or (change is not None and change.action is Action.REFUSED)
 
+    def _unfit_needs(self, kind: Kind, differing: list[Difference]) -> list[Address]:
+        """List what a resource would newly refer to and must not."""
+        named = [a for d in differing for a in kind.named_in(d.diff.name, d.diff.after)]
+        return [a for a in dict.fromkeys(named) if self._unfit(a)]
+
     def _refuse_for(self, desired: Desired, need: Address, diffs: tuple[FieldDiff, ...] = ()) -> None:
         self._refuse(desired, f"it needs {need}, which is refused", f"mend {need} first", diffs)
 
@@ -156,9 +164,8 @@ class Planner:
             self._refuse_unmarked(desired, head, differing)
         elif any(d.on_change is not OnChange.UPDATE for d in differing):
             self._replace(wanted, live, found, differing)
-        elif any(self._unfit(r.address) for d in differing for r in refs_in(d.diff.after)):
-            need = next(r.address for d in differing for r in refs_in(d.diff.after) if self._unfit(r.address))
-            self._refuse_for(desired, need, tuple(d.diff for d in differing))
+        elif unfit := self._unfit_needs(kind, differing):
+            self._refuse_for(desired, unfit[0], tuple(d.diff for d in differing))
         elif found.predecessors:
             # An earlier apply began a replacement, and the former objects are still alive.
             self.replaced.append(desired.address)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.core.address import Address
+from reconciler.core.bindings import WantedBindings
 from reconciler.core.diagnostics import Diagnostic, SourceRange
 from reconciler.core.fields import Path
 from reconciler.core.values import Attrs, Value
@@ -70,6 +71,7 @@ class Specs:
     specs: tuple[Spec, ...]
     moved: tuple[Moved, ...] = ()
     removed: tuple[Removed, ...] = ()
+    bindings: WantedBindings = field(default_factory=WantedBindings)
     digest: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
 

@@ -15,7 +15,6 @@ from reconciler.core.locate import head_of
 from reconciler.core.plan import Unchanged
 from reconciler.core.resources import MARKS, Observed, Removed
 from reconciler.core.suggest import suggestion
-from reconciler.core.values import refs_in
 
 if TYPE_CHECKING:
     from reconciler.core.planner import Planner
@@ -110,18 +109,21 @@ class _Departure:
             found = planner.located[address]
             refused = change is not None and change.action is Action.REFUSED and found.head is not None
             attrs = found.head.attrs if refused and found.head is not None else desired.attrs
-            for ref in refs_in(linked(kind, attrs, lambda k, i: self._ids.get((k, i)))):
-                if ref.address in self._orphans:
-                    self._needed.setdefault(ref.address, address)
+            named = linked(kind, attrs, lambda k, i: self._ids.get((k, i)))
+            held = {n: v for n, v in named.items() if n not in dict(kind.exclusive)}
+            for used in (a for n, v in held.items() for a in kind.named_in(n, v)):
+                if used in self._orphans:
+                    self._needed.setdefault(used, address)
 
     def _used_by(self, one: Observed) -> Iterator[Address]:
         """Name the orphans that an object refers to. What refers back, as a default price does, does not hold it."""
         kind = self._planner.kinds[one.kind]
         attrs = linked(kind, one.attrs, lambda kind_name, remote_id: self._ids.get((kind_name, remote_id)))
         for name, value in attrs.items():
-            for ref in refs_in(value):
-                if not leaf(kind.body, name).deferred:
-                    yield ref.address
+            for used in kind.named_in(name, value):
+                holds = not leaf(kind.body, name).deferred and name not in dict(kind.exclusive)
+                if holds and used in self._orphans:
+                    yield used
 
     def _leave(self, address: Address) -> None:
         if address in self._done:

@@ -42,6 +42,11 @@ class Standing:
         """Whether the rows can stand for the account, as of `as_of`: an error never counts."""
         return self.status is Status.READY and self.as_of is not None
 
+    @property
+    def whole(self) -> bool:
+        """Whether they are also all that there is."""
+        return self.fresh and self.created_after is None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:

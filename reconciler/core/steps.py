@@ -51,6 +51,11 @@ class StepList:
         ids = [f"{r.address}/{verb}" for v in wanted.values() for r in refs_in(v) for verb in verbs]
         return [i for i in dict.fromkeys(ids) if i in self.steps]
 
+    def _named(self, kind: Kind, attrs: Mapping[str, Value]) -> list[str]:
+        """List the creations of what attributes name by their keys."""
+        named = [a for n, v in attrs.items() for a in kind.named_in(n, v)] if kind.keyed else []
+        return [self.creates[a] for a in named if a in self.creates]
+
     def _needs(self, values: object, *more: str) -> tuple[str, ...]:
         made = [self.creates[r.address] for r in refs_in(values) if r.address in self.creates]
         return tuple(dict.fromkeys([*made, *(m for m in more if m)]))
@@ -96,7 +101,7 @@ class StepList:
             params=sent,
             precondition=Absent(incarnations=found.incarnations, natural_key=found.natural_key),
             expect={**known, **_identity(marks), "alive": attrs.get("active", True)},
-            needs=self._needs(attrs, after, *self._updates(desired.attrs)),
+            needs=self._needs(attrs, after, *self._named(kind, attrs), *self._updates(desired.attrs)),
             undo="take the block out of the specs and apply" if kind.retire_unasked else "with a removed: entry",
         )
         self.creates[desired.address] = self._add(step)
@@ -124,7 +129,10 @@ class StepList:
                 before={**before, **held, **_same_object(kind, head)},
             ),
             expect={**target, **held, **marks},
-            needs=(*self._needs(target), *self._updates({n: mine.get(n) for n in names})),
+            needs=(
+                *self._needs(target, *self._named(kind, target)),
+                *self._updates({n: mine.get(n) for n in names}),
+            ),
             undo="restore the block as it was before and apply",
         )
         self.lets_go.update({(n, str(before[n])): step.id for n in names})

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 
 from reconciler.core.address import Address
 from reconciler.core.desire import desire, key_at_creation
-from reconciler.core.diagnostics import Diagnostic, in_order
+from reconciler.core.diagnostics import Diagnostic, SourceRange, in_order
 from reconciler.core.graph import find_cycle
 from reconciler.core.kind import Kind
 from reconciler.core.resources import Desired, Moved, Removed, Spec, Specs
 from reconciler.core.suggest import suggestion
-from reconciler.core.values import refs_in
+from reconciler.core.values import Ref, Value, canonical
 
 # One look for near names among 10,000 takes a quarter of a second, and nobody needs them all.
 MOST_NEAR = 20
+
+_ASKED_FOR = "its name is what the application asks for"
+_ANEW = "declare {} beside it, and take the old one out when nothing asks for it any more"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of a list, and where it stands."""
+
+    address: Address
+    value: Value
+    place: SourceRange
 
 
 def check_specs(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[tuple[Desired, ...], list[Diagnostic]]:
@@ -29,28 +42,40 @@ def check_specs(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[
     declared = {s.address: s for s in specs.specs}
     near = _Near(declared.keys())
     for spec_of in desired:
-        found += _unknown_references(spec_of, declared, near)
+        found += _unknown_references(spec_of, kinds[spec_of.address.kind], declared, near)
     found += _together(desired, declared, kinds)
     found += _cycles(desired)
     found += _double_claims(desired, kinds, project)
-    found += _moves(specs, declared.keys())
+    found += _shared_entries(desired, declared, kinds)
+    found += _moves(specs, declared.keys(), kinds)
     found += _removals(specs, declared.keys())
     return tuple(desired), in_order(found)
 
 
-def _unknown_references(desired: Desired, declared: Mapping[Address, Spec], near: _Near) -> list[Diagnostic]:
+def _unknown_references(
+    desired: Desired, kind: Kind, declared: Mapping[Address, Spec], near: _Near
+) -> list[Diagnostic]:
     return [
         Diagnostic(
             code="BP1301",
-            summary=f"{name} refers to {ref.address}, which is not declared",
+            summary=f"{name} refers to {address}, which is not declared",
             address=desired.address,
-            source=declared[desired.address].place(tuple(name.replace("]", "").split("["))),
-            hint=near.to(ref.address) or f"declare {ref.address}, or give the Stripe id instead",
+            source=_place_of(declared[desired.address], name, address, kind),
+            hint=near.to(address) or _declare(address, (name, address.kind) in kind.keyed),
         )
         for name, value in desired.attrs.items()
-        for ref in refs_in(value)
-        if ref.address not in declared
+        for address in kind.named_in(name, value)
+        if address not in declared
     ]
+
+
+def _place_of(spec: Spec, name: str, address: Address, kind: Kind) -> SourceRange:
+    path = tuple(name.replace("]", "").split("["))
+    return spec.place((*path, address.name) if (name, address.kind) in kind.keyed else path)
+
+
+def _declare(address: Address, only: bool) -> str:
+    return f"declare {address}" if only else f"declare {address}, or give the Stripe id instead"
 
 
 class _Near:
@@ -119,6 +144,43 @@ def _double_claims(desired: Sequence[Desired], kinds: Mapping[str, Kind], projec
     return found
 
 
+def _shared_entries(
+    desired: Sequence[Desired], specs: Mapping[Address, Spec], kinds: Mapping[str, Kind]
+) -> list[Diagnostic]:
+    """Find what stands in two lists, or twice in one, though it belongs to one resource: a product in two mappings."""
+    found: list[Diagnostic] = []
+    seen: dict[tuple[str, str, str], _Entry] = {}
+    ids = _declared_ids(desired)
+    for one in desired:
+        for field, listed in kinds[one.address.kind].exclusive:
+            for n, value in enumerate(one.attrs.get(field, ())):
+                entry = _Entry(one.address, value, specs[one.address].place((field, n)))
+                same = canonical(ids.get((listed, str(value)), value))
+                other = seen.setdefault((one.address.kind, field, same), entry)
+                if other is not entry:
+                    found.append(_shared(entry, other))
+    return found
+
+
+def _declared_ids(desired: Sequence[Desired]) -> dict[tuple[str, str], Ref]:
+    """Map the ids that specs give their objects to the resources."""
+    ids = [(one.address, one.lifecycle.adopt or one.attrs.get("id")) for one in desired]
+    return {(address.kind, str(id)): Ref(address) for address, id in ids if id is not None}
+
+
+def _shared(entry: _Entry, other: _Entry) -> Diagnostic:
+    same = "" if str(other.value) == str(entry.value) else f", there as {other.value}"
+    where = f"in {entry.address} and in {other.address}" if other.address != entry.address else "here twice"
+    return Diagnostic(
+        code="BP1307",
+        summary=f"{entry.value} stands {where}{same}",
+        address=entry.address,
+        source=entry.place,
+        detail=f"the other place is {other.place}",
+        hint=f"a Stripe product belongs to one {entry.address.kind}: take it out of one of the two",
+    )
+
+
 def _double(one: Desired, other: Desired, what: str, value: str) -> Diagnostic:
     return Diagnostic(
         code="BP1304",
@@ -130,11 +192,13 @@ def _double(one: Desired, other: Desired, what: str, value: str) -> Diagnostic:
     )
 
 
-def _moves(specs: Specs, declared: Set[Address]) -> list[Diagnostic]:
+def _moves(specs: Specs, declared: Set[Address], kinds: Mapping[str, Kind]) -> list[Diagnostic]:
     # A source of rows stands for all its rows.
     sources = {Address(a.kind, a.name) for a in declared if a.key is not None}
     known = declared | sources
     found = [_move(m, *trouble) for m in specs.moved for trouble in _move_troubles(m, known)]
+    fixed = [m for m in specs.moved if m.before.kind in kinds and kinds[m.before.kind].name_rule is not None]
+    found += [_move(m, f"a {m.before.kind} cannot be renamed: {_ASKED_FOR}", _ANEW.format(m.after)) for m in fixed]
     return found + _moved_twice(specs.moved)
 
 

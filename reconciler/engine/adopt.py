@@ -26,11 +26,11 @@ class Import:
 def import_specs(
     snapshot: Snapshot, kinds: Sequence[Kind], declared: Set[Address], known: Mapping[tuple[str, str], Address]
 ) -> Import:
-    """Write a spec for each live object without a marker. `declared` names are not taken again; `known` maps the live
-    objects that are declared already to their addresses."""
+    """Write a spec for each live object in Stripe without a marker. `declared` names are not taken again; `known` maps
+    the live objects that are declared already to their addresses."""
     skipped: dict[str, int] = {}
     chosen: list[tuple[Kind, Observed]] = []
-    for kind in kinds:
+    for kind in (kind for kind in kinds if not kind.in_store):
         for one in sorted(snapshot.of_kind(kind.name), key=lambda o: (o.created, o.remote_id)):
             reason = _skip(one, known)
             if reason:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciler.core.bindings import KIND as BINDING
+from reconciler.core.kind import STORE_PATH
 from reconciler.core.plan import Header
 from reconciler.core.results import Result
 from reconciler.engine.outside import Mirrors
@@ -14,7 +16,9 @@ from reconciler.ports.mirror import Doubt
 
 def doubt_applied(mirrors: Mirrors, header: Header, results: Sequence[Result]) -> None:
     """Let the mirror read again what an apply touched: the events of it may be listed a while later."""
-    touched = {Doubt(r.step.kind, r.remote_id) for r in results if r.remote_id and r.step.kind in BY_NAME}
+    # What is polled is listed anew by every sync. A kind of the store may be called as a type of Stripe's.
+    remote = [(_type(r.step.kind), r.remote_id) for r in results if not r.step.path.startswith(STORE_PATH)]
+    touched = {Doubt(type, id) for type, id in remote if id and type in BY_NAME and not BY_NAME[type].polled}
     try:
         mirror = mirrors.of(header.account, header.livemode)
         if mirror is not None:
@@ -23,3 +27,8 @@ def doubt_applied(mirrors: Mirrors, header: Header, results: Sequence[Result]) -
     except StoreError:
         # What was applied is applied: a mirror that cannot be written is told of by the next plan.
         return
+
+
+def _type(kind: str) -> str:
+    """Name the mirror's type of what a kind's steps touch."""
+    return "customer" if kind == BINDING else kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from reconciler.core.journal import Run, fold
 from reconciler.core.plan import Plan, Step
 from reconciler.core.results import Outcome, Result
+from reconciler.core.values import Ref
+from reconciler.engine.claims import Claims
 from reconciler.engine.gate import Gate
 from reconciler.engine.make_plan import touched_kinds
 from reconciler.engine.outside import Outside
@@ -27,11 +29,14 @@ OnResult = Callable[[Result], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
-    """How to apply. `who` names the applier, as the lock and the history show it; waits are in seconds."""
+    """How to apply. `who` names the applier, as the lock and the history show it; waits are in seconds. `known` are
+    values that a plan leaves to the specs, such as e-mail addresses, by what stands for them in it.
+    """
 
     pins: Pins
     who: str
     spec_digest: str | None = None
+    known: Mapping[Ref, str] = field(default_factory=dict)
     skip_refused: bool = False
     concurrency: int = 16
     wait_seconds: int = 0
@@ -105,6 +110,7 @@ class _Run:
             ledger=self._ledger,
             gate=Gate(lock),
             sight=sight,
+            claims=Claims(outside.bindings(self._target.scope), sight, self._options.known, outside.api, outside.clock),
             run_id=run_id,
         )
         progress.start("applying", len(self._plan.steps))
@@ -123,8 +129,11 @@ class _Run:
         outside = self._outside
         since = Since(epoch=self._target.now, monotonic=outside.clock.monotonic())
         kinds = touched_kinds(self._plan, outside.kinds)
-        snapshot = refresh(outside.api, kinds, self._target.scope.project, outside.progress)
-        return Sight(snapshot, outside.api, outside.clock, outside.kinds, since)
+        parents: dict[str, set[str]] = {}
+        for step in self._plan.steps:
+            parents.setdefault(step.kind, set()).add(outside.kinds[step.kind].lookup.parent_in(step.path))
+        snapshot = refresh(outside.api, kinds, self._target.scope.project, outside.progress, parents)
+        return Sight(snapshot, outside.api, outside.clock, outside.kinds, since, self._options.known)
 
     def _opened(self) -> Run:
         scope = self._target.scope

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.changes import Action, Drift, Told
-from reconciler.core.kind import Kind
+from reconciler.core.kind import STORE_PATH, Kind
 from reconciler.core.plan import Plan
 from reconciler.core.values import Value
 
@@ -28,8 +28,9 @@ def with_vanished(plan: Plan, applied: Mapping[str, str]) -> Plan:
         for c in gone
     ]
     addresses = {c.address: applied[str(c.address)] for c in gone}
+    homes = {s.address: "the store" for s in plan.steps if s.path.startswith(STORE_PATH)}
     changes = tuple(
-        replace(c, reason=f"{addresses[c.address]} was applied and is gone from Stripe")
+        replace(c, reason=f"{addresses[c.address]} was applied and is gone from {homes.get(c.address, 'Stripe')}")
         if c.address in addresses
         else c
         for c in plan.changes
@@ -50,8 +51,11 @@ def tell(plan: Plan, events: Events, kinds: Mapping[str, Kind]) -> Plan:
         return plan
     found: dict[tuple[str, str], Told | None] = {}
     wanted: dict[str, list[Drift]] = {}
+    # Stripe has no events about the store, only about objects that may have the same id.
+    stored = {name for name, kind in kinds.items() if kind.in_store}
     for drift in plan.drift:
-        wanted.setdefault(drift.remote_id, []).append(drift)
+        if drift.address.kind not in stored:
+            wanted.setdefault(drift.remote_id, []).append(drift)
     for event in events(sorted(wanted)):
         id = str(event["data"]["object"]["id"])
         for drift in wanted[id]:
@@ -61,7 +65,11 @@ def tell(plan: Plan, events: Events, kinds: Mapping[str, Kind]) -> Plan:
                 told = Told(event=str(event["id"]), at=int(event["created"]), request_id=request.get("id"))
                 # The newest that speaks of it decides, even if it tells of another value.
                 found[id, name] = told if _shows(event, drift, kinds) else None
-    return replace(plan, drift=tuple(replace(d, told=found.get((d.remote_id, d.name))) for d in plan.drift))
+    return replace(plan, drift=tuple(_told(d, found) if d.address.kind not in stored else d for d in plan.drift))
+
+
+def _told(drift: Drift, found: Mapping[tuple[str, str], Told | None]) -> Drift:
+    return replace(drift, told=found.get((drift.remote_id, drift.name)))
 
 
 def _shows(event: Mapping[str, Value], drift: Drift, kinds: Mapping[str, Kind]) -> bool:

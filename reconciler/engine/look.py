@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.core.changes import Change
 from reconciler.core.idempotency import Scope
 from reconciler.core.kind import Kind
+from reconciler.core.product_use import Subscribed
 from reconciler.core.resources import Observed, Origin, Snapshot
 from reconciler.core.standing import Standing
 from reconciler.core.values import Value
 from reconciler.engine.backfill import Tools
 from reconciler.engine.catch_up import GAP_SECONDS, catch_up
 from reconciler.engine.outside import Outside
+from reconciler.engine.product_use import subscribed_in
 from reconciler.engine.reading import OverBudget
-from reconciler.engine.refresh import list_kinds, snapshot_of
+from reconciler.engine.refresh import list_kind, list_kinds, snapshot_of
 from reconciler.engine.sync import SyncPorts, lock_scope, tools_of
 from reconciler.engine.target import Pins, Target, check_target
-from reconciler.engine.usage import count_live, note_subscriptions
+from reconciler.engine.usage import count_live, note_subscriptions, subscribed_live
 from reconciler.engine.windows import PAGE
 from reconciler.errors import BillplanError, LockHeld, RemoteError, StoreError
 from reconciler.mirrored import BY_NAME as MIRRORED
@@ -42,40 +44,76 @@ class RefreshMode(StrEnum):
 class Seen:
     """What was seen. `mirror_as_of`: the age of the oldest part that came from the mirror, None where all is live.
 
-    `note` says why the mirror was not used though it is there. `count` tells how many live subscriptions use prices.
+    `note` says why the mirror was not used though it is there. `count` tells how many live subscriptions use prices,
+    and `subscribed` who has subscribed to which products. `mirror` is there where it was looked at, caught up if need
+    be.
     """
 
     target: Target
     snapshot: Snapshot
     count: Callable[[Sequence[Change]], tuple[Change, ...]]
+    subscribed: Callable[[], Subscribed]
     mirror_as_of: int | None = None
     note: str = ""
+    mirror: Mirror | None = None
 
 
-def look(outside: Outside, pins: Pins, mode: RefreshMode) -> Seen:
-    """See the account as the mode says."""
+def look(outside: Outside, pins: Pins, mode: RefreshMode, declared: Set[str] = frozenset()) -> Seen:
+    """See the account as the mode says, and what lives in the store. `declared` are the kinds that specs speak of:
+    where none is one of the store's, a plan does without a store that cannot be read."""
     if mode is RefreshMode.NONE:
-        return _look_at_mirror(outside, pins)
+        return _look_at_mirror(outside, pins, declared)
     target = check_target(outside.api, pins, outside.clock)
     mirror, note = (None, "") if mode is RefreshMode.LIVE else _caught_up(outside, target)
-    return _look_live(outside, target, mirror, note)
+    return replace(_look_live(outside, target, mirror, declared), note=note)
 
 
-def _look_live(outside: Outside, target: Target, mirror: Mirror | None, note: str) -> Seen:
+def _look_live(outside: Outside, target: Target, mirror: Mirror | None, declared: Set[str]) -> Seen:
     standings = {} if mirror is None else mirror.standings()
-    kept = _kept(outside.kinds, standings, target.now)
-    listed = [kind for kind in outside.kinds.values() if kind not in kept]
-    observed = list_kinds(outside.api, listed, outside.progress)
+    kinds = _remote(outside)
+    kept = _kept(kinds, standings, target.now)
+    observed = list_kinds(outside.api, [kind for kind in kinds if kind not in kept], outside.progress)
     if mirror is not None:
         observed += _observe(mirror, kept, standings)
     counted = mirror if mirror is not None and _caught_up_with_events(standings, target.now) else None
+    # A price tells whose product a subscription is to.
+    priced = counted if any(kind.name == "price" for kind in kept) else None
+    observed += _look_at_store(outside, declared)
     return Seen(
         target=target,
         snapshot=snapshot_of(observed, list(outside.kinds.values()), target.scope.project),
         count=lambda changes: note_subscriptions(changes, _counter(outside, counted)),
+        subscribed=lambda: _subscribed(outside, priced),
         mirror_as_of=_oldest(standings, kept),
-        note=note,
+        mirror=mirror,
     )
+
+
+def _remote(outside: Outside) -> list[Kind]:
+    """The kinds whose objects are Stripe's; a kind of the store may be called as a type of the mirror."""
+    return [kind for kind in outside.kinds.values() if not kind.in_store]
+
+
+def _look_at_store(outside: Outside, declared: Set[str]) -> list[Observed]:
+    """See what lives in the store, whatever the mode: nothing is newer."""
+    kinds = [kind for kind in outside.kinds.values() if kind.in_store]
+    try:
+        return [one for kind in kinds for one in list_kind(outside.api, kind, {})]
+    except BillplanError:
+        if any(kind.name in declared for kind in kinds):
+            raise
+        # Nothing is done about what is not seen.
+        return []
+
+
+def _subscribed(outside: Outside, mirror: Mirror | None) -> Subscribed:
+    if mirror is not None:
+        return subscribed_in(mirror)
+    outside.progress.start("counting subscriptions", None)
+    try:
+        return subscribed_live(outside.api)
+    finally:
+        outside.progress.finish()
 
 
 def _counter(outside: Outside, mirror: Mirror | None) -> Callable[[Sequence[str]], Mapping[str, int]]:
@@ -91,7 +129,7 @@ def _caught_up(outside: Outside, target: Target) -> tuple[Mirror | None, str]:
     account, livemode = target.scope.account, target.scope.livemode
     try:
         mirror = outside.mirrors.of(account, livemode)
-        if mirror is None or not _kept(outside.kinds, mirror.standings(), target.now):
+        if mirror is None or not _kept(_remote(outside), mirror.standings(), target.now):
             return None, ""
         ports = SyncPorts(
             api=outside.api,
@@ -117,7 +155,8 @@ def _caught_up(outside: Outside, target: Target) -> tuple[Mirror | None, str]:
 
 def _catch_up(tools: Tools, outside: Outside) -> None:
     """Catch up on what a plan looks at; the rest stays open until the next sync."""
-    needed = {*outside.kinds, *(need for kind in outside.kinds.values() for need in _holders(kind))}
+    kinds = _remote(outside)
+    needed = {*(kind.name for kind in kinds), *(need for kind in kinds for need in _holders(kind)), *outside.also}
     try:
         failed = catch_up(tools, poll=(), only=needed)
     except BaseException:
@@ -130,37 +169,41 @@ def _catch_up(tools: Tools, outside: Outside) -> None:
 def _budget(outside: Outside, mirror: Mirror) -> int:
     """How many requests catching up may take: live lists would take about as many."""
     counts = mirror.counts()
-    pages = sum(counts[name] // PAGE + 1 for name in outside.kinds)
+    pages = sum(counts[name] // PAGE + 1 for name in (*(kind.name for kind in _remote(outside)), *outside.also))
     return max(_LEAST_BUDGET, 2 * pages)
 
 
-def _look_at_mirror(outside: Outside, pins: Pins) -> Seen:
+def _look_at_mirror(outside: Outside, pins: Pins, declared: Set[str]) -> Seen:
     """See the mirror as it is, without a word to Stripe."""
     if outside.mirrors is None:
         raise BillplanError("there is no store to plan from", hint="plan with --refresh=live")
     account, now = pins.account or outside.mirrors.only_account(), outside.clock.now()
     mirror = outside.mirrors.of(account, pins.livemode)
     standings = {} if mirror is None else mirror.standings()
-    lacking = [name for name in outside.kinds if name not in standings or not _whole(standings[name])]
+    kinds = _remote(outside)
+    needed = (*(kind.name for kind in kinds), *outside.also)
+    lacking = [name for name in needed if name not in standings or not standings[name].whole]
     if mirror is None or lacking:
         message = f"the mirror of {account} is not whole: it lacks {', '.join(lacking) or 'everything'}"
         raise BillplanError(message, hint=f"billplan sync --objects {','.join(lacking)}; billplan status says more")
-    kinds = list(outside.kinds.values())
-    counted = mirror.subscriptions_by_price if _whole(standings[_SUBSCRIPTION]) else None
+    counted = mirror if standings[_SUBSCRIPTION].whole else None
     scope = Scope(account=account, livemode=pins.livemode, project=pins.project)
+    observed = _observe(mirror, kinds, standings) + _look_at_store(outside, declared)
     return Seen(
         target=Target(scope=scope, now=now),
-        snapshot=snapshot_of(_observe(mirror, kinds, standings), kinds, pins.project),
-        count=lambda changes: note_subscriptions(changes, counted),
+        snapshot=snapshot_of(observed, list(outside.kinds.values()), pins.project),
+        count=lambda changes: note_subscriptions(changes, None if counted is None else counted.subscriptions_by_price),
+        subscribed=lambda: subscribed_in(mirror),
         mirror_as_of=_oldest(standings, kinds),
+        mirror=mirror,
     )
 
 
-def _kept(kinds: Mapping[str, Kind], standings: Mapping[str, Standing], now: int) -> list[Kind]:
+def _kept(kinds: Iterable[Kind], standings: Mapping[str, Standing], now: int) -> list[Kind]:
     """The kinds whose rows, caught up, stand for the account."""
     return [
         kind
-        for kind in kinds.values()
+        for kind in kinds
         if kind.name in standings
         and _usable(standings[kind.name], now)
         and all(_usable(standings[need], now) for need in _holders(kind))
@@ -174,11 +217,7 @@ def _caught_up_with_events(standings: Mapping[str, Standing], now: int) -> bool:
 
 
 def _usable(standing: Standing, now: int) -> bool:
-    return _whole(standing) and now - (standing.as_of or 0) <= GAP_SECONDS
-
-
-def _whole(standing: Standing) -> bool:
-    return standing.fresh and standing.created_after is None
+    return standing.whole and now - (standing.as_of or 0) <= GAP_SECONDS
 
 
 def _oldest(standings: Mapping[str, Standing], kinds: Iterable[Kind]) -> int | None:

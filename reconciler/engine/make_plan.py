@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from reconciler.core.address import Address
+from reconciler.core.binding_plan import merged, plan_bindings
+from reconciler.core.bindings import binding_address
 from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange, in_order
 from reconciler.core.guards import Guards, refusals
 from reconciler.core.kind import Kind
 from reconciler.core.locate import PlanRequest
-from reconciler.core.plan import FORMAT_VERSION, Header, Plan
+from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan
 from reconciler.core.planner import Draft, Planner
 from reconciler.core.resources import Desired, Specs
 from reconciler.core.selection import select
 from reconciler.core.suggest import suggestion
 from reconciler.core.validate import check_specs
+from reconciler.engine.bindings import CUSTOMER, Looked, look_at_bindings
 from reconciler.engine.look import RefreshMode, Seen, look
 from reconciler.engine.outside import Outside
+from reconciler.engine.product_use import MAPPING, note_losses
 from reconciler.engine.target import Pins
 from reconciler.errors import BillplanError, SpecError
+
+# Up to so many rows of a bulk resource are read one by one before they are changed.
+ONE_BY_ONE = 100
 
 # Unknown references and moves to nowhere: they follow from names that were not read.
 _OF_NAMES = frozenset({"BP1301", "BP1305"})
@@ -39,14 +47,16 @@ class PlanOptions:
     refresh: RefreshMode = RefreshMode.LIVE
 
 
-def checked(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[Desired, ...]:
-    """Check all specs offline; raise SpecError with everything that is wrong."""
+def checked(specs: Specs, kinds: Mapping[str, Kind], project: str, *, rows: bool = False) -> tuple[Desired, ...]:
+    """Check all specs offline; raise SpecError with everything that is wrong: with `rows`, also those that a plan would
+    refuse one by one."""
     desired, found = check_specs(specs, kinds, project)
     if specs.diagnostics:
         # What a file failed to say is not wrong a second time: a line that did not load, a name that was not read.
         lines = {(d.source.path, d.source.line) for d in specs.diagnostics if d.source is not None}
         found = [d for d in found if d.code not in _OF_NAMES and (d.source is None or _line(d.source) not in lines)]
-    diagnostics = in_order([*specs.diagnostics, *found])
+    faults = specs.bindings.faults() if rows else ()
+    diagnostics = in_order([*specs.diagnostics, *found, *faults])
     if diagnostics:
         raise SpecError(diagnostics)
     return desired
@@ -58,8 +68,11 @@ def _line(source: SourceRange) -> tuple[str, int]:
 
 def make_plan(specs: Specs, outside: Outside, options: PlanOptions) -> Plan:
     """Plan the way from the account as it is to the specs."""
+    # What is planned in bulk is looked at only where it is asked for, and by its own planner.
+    outside = replace(outside, kinds={n: k for n, k in outside.kinds.items() if not k.bulk}, also=_also(specs))
     desired = checked(specs, outside.kinds, options.pins.project)
-    seen = look(outside, options.pins, options.refresh)
+    declared = {d.address.kind for d in desired} | {r.address.kind for r in specs.removed}
+    seen = look(outside, options.pins, options.refresh, declared)
     request = PlanRequest(
         project=options.pins.project,
         moved=specs.moved,
@@ -67,9 +80,30 @@ def make_plan(specs: Specs, outside: Outside, options: PlanOptions) -> Plan:
         takeover=options.takeover,
     )
     whole = Planner(desired, seen.snapshot, outside.kinds, request).draft()
-    _check_selection(options.select, {d.address for d in desired} | {c.address for c in whole.changes})
+    looked = look_at_bindings(outside, specs.bindings, seen, offline=options.refresh is RefreshMode.NONE)
+    whole = _with_bindings(whole, specs, looked, options.pins.project)
+    if options.select:
+        bound = {binding_address(row.external_id) for row in specs.bindings.rows}
+        _check_selection(options.select, {d.address for d in desired} | bound | {c.address for c in whole.changes})
     draft = select(whole, options.select)
-    return _plan(draft, specs, outside, options, seen)
+    plan = _plan(draft, specs, outside, options, replace(seen, mirror_as_of=_oldest(seen.mirror_as_of, looked.as_of)))
+    if MAPPING not in declared and not draft.owned.get(MAPPING):
+        return plan
+    changes, use = note_losses(plan.changes, seen.snapshot, seen.subscribed())
+    return replace(plan, changes=changes, product_use=use)
+
+
+def _also(specs: Specs) -> tuple[str, ...]:
+    return (CUSTOMER.name,) if specs.bindings else ()
+
+
+def _with_bindings(draft: Draft, specs: Specs, looked: Looked, project: str) -> Draft:
+    draft = replace(draft, diagnostics=(*draft.diagnostics, *looked.notes))
+    return draft if looked.seen is None else merged(draft, plan_bindings(specs.bindings, looked.seen, project))
+
+
+def _oldest(*moments: int | None) -> int | None:
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _check_selection(globs: Sequence[str], addresses: Set[Address]) -> None:
@@ -121,5 +155,9 @@ def _notes(seen: Seen) -> tuple[Diagnostic, ...]:
 
 
 def touched_kinds(plan: Plan, kinds: Mapping[str, Kind]) -> Sequence[Kind]:
-    """List the kinds that a plan's steps act on."""
-    return [kinds[name] for name in sorted({s.kind for s in plan.steps})]
+    """List the kinds that a plan's steps act on, and that are to be listed for it: where a few of very many objects are
+    updated, those are read one by one instead."""
+    steps = Counter(step.kind for step in plan.steps)
+    creating = {step.kind for step in plan.steps if isinstance(step.precondition, Absent)}
+    few = {name for name, count in steps.items() if kinds[name].bulk and name not in creating and count <= ONE_BY_ONE}
+    return [kinds[name] for name in sorted(steps.keys() - few)]

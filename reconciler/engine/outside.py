@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from reconciler.core.idempotency import Scope
 from reconciler.core.kind import Kind
 from reconciler.ports.billing import BillingApi
+from reconciler.ports.bindings import BindingStore
 from reconciler.ports.clock import Clock
+from reconciler.ports.customer_facts import CustomerFacts
 from reconciler.ports.lock import Locks
 from reconciler.ports.mirror import Mirror
 from reconciler.ports.progress import Progress
@@ -31,10 +34,16 @@ class Mirrors(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """All of them. `mirrors` is where a plan may look instead of asking Stripe."""
+    """All of them. `mirrors` is where a plan may look instead of asking Stripe, `also` the types that it looks at there
+    besides those of the kinds. `bindings` opens the store's bindings, and `facts` what the mirror tells of customers;
+    each gives None where there is no store yet.
+    """
 
     api: BillingApi
     clock: Clock
     progress: Progress
     kinds: Mapping[str, Kind]
     mirrors: Mirrors | None = None
+    also: tuple[str, ...] = ()
+    bindings: Callable[[Scope], BindingStore | None] = lambda scope: None
+    facts: Callable[[Scope], CustomerFacts | None] = lambda scope: None

@@ -16,6 +16,7 @@ from reconciler.core.plan import Absent, Plan, Step, Unchanged
 from reconciler.core.resources import MARK_REPLACES, Observed
 from reconciler.core.results import Outcome, Result
 from reconciler.core.values import Attrs, Value
+from reconciler.engine.claims import Claims, Taken, Unseen
 from reconciler.engine.gate import Closed, Gate
 from reconciler.engine.refresh import missing
 from reconciler.engine.sight import Sight, Unresolved
@@ -45,6 +46,7 @@ class Work:
     ledger: Ledger
     gate: Gate
     sight: Sight
+    claims: Claims
     run_id: int
 
 
@@ -65,8 +67,10 @@ def perform(step: Step, work: Work) -> Result:
             return attempt.fail(error, Outcome.IN_DOUBT)
         attempt.note(error)
         return Result(step=step, outcome=Outcome.FAILED, detail=_words(error), request_id=error.request_id)
-    except Unresolved as error:
+    except (Unresolved, Unseen) as error:
         return Result(step=step, outcome=Outcome.FAILED, detail=f"{error.message} ({error.hint})")
+    except Taken as error:
+        return attempt.end(Outcome.STALE, error.message)
 
 
 class _Attempt:
@@ -86,6 +90,7 @@ class _Attempt:
     def send(self, path: str) -> Answer:
         params = self.sight.resolve(self.step.params)
         self.work.gate.check()
+        self.work.claims.before(self.step)
         self._write(Event.SENT)
         self.sent = True
         key = self.key() if self.step.method == "post" else None
@@ -120,6 +125,8 @@ class _Attempt:
         self.work.ledger.write(self.work.run_id, record)
 
     def end(self, outcome: Outcome, detail: str = "", remote_id: str | None = None) -> Result:
+        if outcome in (Outcome.DONE, Outcome.ALREADY) and remote_id is not None:
+            self.work.claims.after(self.step, remote_id)
         event = {Outcome.DONE: Event.SUCCEEDED, Outcome.ALREADY: Event.SUCCEEDED, Outcome.IN_DOUBT: Event.UNKNOWN}
         self._write(event.get(outcome, Event.FAILED), detail, remote_id)
         self.sent = False
@@ -240,11 +247,11 @@ class _Creation(_Attempt):
         return None
 
     def _answered(self, answer: Answer) -> Result:
-        return self.settle(self.sight.observe(self.step.kind, answer), Outcome.DONE)
+        return self.settle(self.sight.observe(self.step, answer), Outcome.DONE)
 
     def _replayed(self, answer: Answer) -> Result | None:
         """The answer is an old one: the object may have been changed, archived or deleted since."""
-        old = self.sight.observe(self.step.kind, answer)
+        old = self.sight.observe(self.step, answer)
         self.request_id = answer.request_id
         live = self.sight.read(self.step.kind, old.remote_id)
         found = self._made(look=live is None)
@@ -319,7 +326,7 @@ class _Change(_Attempt):
         if self.step.expect is None:
             self.sight.drop(self.step.kind, self.remote_id)
             return self.end(Outcome.DONE, remote_id=self.remote_id)
-        return self.settle(self.sight.observe(self.step.kind, answer), Outcome.DONE)
+        return self.settle(self.sight.observe(self.step, answer), Outcome.DONE)
 
     def _after_replay(self) -> Result | None:
         """The answer is an old one: this plan did the step before, so what the object shows now is somebody's word."""

@@ -39,8 +39,15 @@ class Sight:
     """A snapshot that grows; safe to use from several threads."""
 
     def __init__(
-        self, snapshot: Snapshot, api: BillingApi, clock: Clock, kinds: Mapping[str, Kind], since: Since
+        self,
+        snapshot: Snapshot,
+        api: BillingApi,
+        clock: Clock,
+        kinds: Mapping[str, Kind],
+        since: Since,
+        known: Mapping[Ref, Value] | None = None,
     ) -> None:
+        """`known` are values that stand in the specs, and in no plan."""
         self._snapshot = snapshot
         self._api = api
         self._clock = clock
@@ -49,7 +56,13 @@ class Sight:
         self._read_at: dict[tuple[str, str], float] = {}
         self._gone: set[tuple[str, str]] = set()
         self._made: dict[Address, str] = {}
+        self._known = known or {}
         self._lock = threading.Lock()
+
+    @property
+    def since(self) -> float:
+        """When the listing began, by this machine's monotonic clock in seconds."""
+        return self._since.monotonic
 
     def scope(self, header: Header) -> Scope:
         """Name where a plan acts."""
@@ -65,6 +78,11 @@ class Sight:
         return replace_refs(value, self._id)
 
     def _id(self, ref: Ref) -> Value:
+        if ref in self._known:
+            return self._known[ref]
+        if ref.attr != "id":
+            message = f"the {ref.attr} of {ref.address} stands in the specs, and they do not tell it"
+            raise Unresolved(message, hint="apply with the specs that the plan was made from")
         with self._lock:
             made = self._made.get(ref.address)
         if made is None:
@@ -94,9 +112,15 @@ class Sight:
             found = self._snapshot.incarnations(address, natural_key)
             return tuple(o for o in found if (o.kind, o.remote_id) not in self._gone)
 
-    def observe(self, kind: str, answer: Answer) -> Observed:
-        """Read an answer's object."""
-        return self._kinds[kind].observe(answer.body, answer.date)
+    def of_kind(self, kind: str) -> list[Observed]:
+        """List what was seen of a kind, and is not gone."""
+        with self._lock:
+            return [o for o in self._snapshot.of_kind(kind) if (kind, o.remote_id) not in self._gone]
+
+    def observe(self, step: Step, answer: Answer) -> Observed:
+        """Read the object in the answer to a step."""
+        kind = self._kinds[step.kind]
+        return kind.observe(kind.place(answer.body, kind.lookup.parent_in(step.path)), answer.date)
 
     def read(self, kind: str, remote_id: str) -> Observed | None:
         """Read one object live."""
@@ -113,7 +137,7 @@ class Sight:
         with self._lock:
             seen = self._snapshot.by_id.get(place)
             age = self._clock.monotonic() - self._read_at.get(place, self._since.monotonic)
-            if seen is not None and age <= FRESH_SECONDS and place not in self._gone:
+            if seen is not None and (age <= FRESH_SECONDS or self._kinds[kind].bulk) and place not in self._gone:
                 return seen
         return self.read(kind, remote_id)
 
@@ -126,5 +150,5 @@ class Sight:
         since: dict[str, Value] = {}
         if kind.lookup.by_created:
             since = {"created": {"gte": self._since.epoch - _OVERLAP_SECONDS}}
-        for observed in list_kind(self._api, kind, since):
+        for observed in list_kind(self._api, kind, since, parent=kind.lookup.parent_in(step.path)):
             self.take(observed)

@@ -13,6 +13,7 @@ from reconciler.core.mirrored import Mirrored
 from reconciler.core.standing import Standing, Status
 from reconciler.engine.backfill import Tools, list_type
 from reconciler.engine.catch_up import GAP_SECONDS, catch_up
+from reconciler.engine.learning import Learned
 from reconciler.engine.reading import Reader, Stopped, StripeTime
 from reconciler.engine.target import Pins, check_target, mode
 from reconciler.errors import PartialSync, RemoteError, RemoteRejected, StoreError
@@ -63,13 +64,14 @@ class SyncPorts:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Synced:
     """How a sync ended: the types it listed anew, those that turned out to be missing from the account, and why any
-    type is not ready."""
+    type is not ready. `learned`: what it told of bindings."""
 
     account: str
     livemode: bool
     listed: tuple[str, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    learned: Learned = field(default_factory=Learned)
 
     def check(self) -> None:
         """Raise PartialSync where a type failed."""
@@ -145,7 +147,8 @@ class _Run:
         self._tell_how_many(wanted)
         self._begin_carried(wanted)
         waiting = {m.name: m for m in wanted}
-        with ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="type") as pool:
+        listing = self._tools.mirror.listing()
+        with listing, ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="type") as pool:
             running: dict[Future[None], str] = {}
             try:
                 while waiting or running:

@@ -1,13 +1,14 @@
-"""How many live subscriptions stay on prices that are about to be replaced or archived."""
+"""Who has subscribed to what: the subscriptions that stay on a price which leaves, and those of each product."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.core.attrs import root
 from reconciler.core.changes import Action, Change
+from reconciler.core.product_use import ACTIVE_STATUSES, Subscribed, count_subscribed
 from reconciler.core.values import Value
 from reconciler.engine.listing import list_pages
 from reconciler.errors import RemoteRejected
@@ -62,6 +63,25 @@ def count_live(api: BillingApi, prices: Sequence[str]) -> Counter[str]:
         for subscription in page:
             counts.update({str(item["price"]["id"]) for item in _items(api, subscription)})
     return counts
+
+
+def subscribed_live(api: BillingApi) -> Subscribed:
+    """Count who has subscribed to which products by listing all subscriptions."""
+
+    def items() -> Iterator[tuple[str, str, str]]:
+        for page, _ in list_pages(api, "/v1/subscriptions", {}):
+            for one in page:
+                if one["status"] in ACTIVE_STATUSES:
+                    customer = one["customer"]["id"] if isinstance(one["customer"], Mapping) else one["customer"]
+                    for item in _items(api, one):
+                        yield str(one["id"]), str(customer), str(item["price"]["product"])
+
+    try:
+        return count_subscribed(items())
+    except RemoteRejected as error:
+        if error.status != 403:
+            raise
+        return Subscribed(unknown="the key lacks rak_subscription_read")
 
 
 def _items(api: BillingApi, subscription: Mapping[str, Value]) -> list[Mapping[str, Value]]:

@@ -6,13 +6,22 @@ from collections.abc import Mapping
 
 from reconciler.core.kind import Kind
 from reconciler.kinds.coupon import COUPON
+from reconciler.kinds.entitlement_feature import ENTITLEMENT_FEATURE
+from reconciler.kinds.feature import FEATURE
 from reconciler.kinds.meter import METER
 from reconciler.kinds.price import PRICE
 from reconciler.kinds.product import PRODUCT
+from reconciler.kinds.product_feature import PRODUCT_FEATURE
+from reconciler.kinds.product_mapping import PRODUCT_MAPPING
 from reconciler.kinds.promotion_code import PROMOTION_CODE
 from reconciler.kinds.tax_rate import TAX_RATE
 
-KINDS: tuple[Kind, ...] = (PRODUCT, PRICE, COUPON, PROMOTION_CODE, TAX_RATE, METER)
+KINDS: tuple[Kind, ...] = (
+    PRODUCT, PRICE, COUPON, PROMOTION_CODE, TAX_RATE, METER, FEATURE, PRODUCT_MAPPING,
+)  # fmt: skip
+
+# Those whose objects are in Stripe: the others live in the store.
+STRIPE_KINDS: tuple[Kind, ...] = tuple(kind for kind in KINDS if not kind.in_store)
 
 
 def _by(names: list[str]) -> Mapping[str, Kind]:
@@ -22,4 +31,6 @@ def _by(names: list[str]) -> Mapping[str, Kind]:
 
 
 BY_NAME: Mapping[str, Kind] = _by([k.name for k in KINDS])
+# What no spec declares: it follows from the mappings that are published.
+DERIVED: Mapping[str, Kind] = {k.name: k for k in (ENTITLEMENT_FEATURE, PRODUCT_FEATURE)}
 BY_PLURAL: Mapping[str, Kind] = _by([k.plural for k in KINDS])

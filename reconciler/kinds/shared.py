@@ -57,3 +57,20 @@ def archive(path: str) -> Request:
 def no_rules(attrs: Attrs) -> Iterable[Problem]:
     """Have no rules across fields."""
     return ()
+
+
+# Without braces, blanks and slashes, so that it can stand in a path, and in a text, as it is. Stripe's own features
+# have lookup keys of 80 characters: https://docs.stripe.com/api/entitlements/feature/create
+STORE_NAME = Text(max_length=80, pattern=r"[A-Za-z0-9_.:-]{1,80}", what="a name of 1 to 80 letters, digits and _ . : -")
+
+
+def delete(path: str) -> Request:
+    """Delete from the store."""
+    return Request(
+        verb="delete",
+        method="delete",
+        path=path,
+        params={},
+        expect=None,
+        undo="declare the block again and apply: it is made anew",
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.mirrored import Mirrored
-from reconciler.mirrored.columns import CREATED, flag, text, whole
+from reconciler.mirrored.columns import CREATED, email, flag, text, whole
 
 ACCOUNT = Mirrored(
     name="account",
@@ -29,7 +29,8 @@ CUSTOMER = Mirrored(
     inline=("test_clock",),
     columns=(
         CREATED,
-        text("email", indexed=True),
+        text("email"),
+        email("email", "email_key"),
         text("name"),
         text("currency"),
         whole("balance"),

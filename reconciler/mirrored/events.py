@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reconciler.core.mirrored import Mirrored
-from reconciler.mirrored.columns import CREATED, text
+from reconciler.mirrored.columns import text, whole
 
 EVENT = Mirrored(
     name="event",
@@ -12,7 +12,7 @@ EVENT = Mirrored(
     path="/v1/events",
     permission="rak_event_read",
     columns=(
-        CREATED,
+        whole("created", indexed=True),
         text("type", indexed=True),
         text("data.object.object", "object_type"),
         text("data.object.id", "object_id", indexed=True),

@@ -18,7 +18,7 @@ INVOICE = Mirrored(
         text("customer", indexed=True),
         text("parent.subscription_details.subscription", indexed=True),
         text("number"),
-        text("status", indexed=True),
+        text("status"),
         text("billing_reason"),
         text("collection_method"),
         text("currency"),
@@ -44,7 +44,7 @@ INVOICE = Mirrored(
             path="/v1/invoices/{id}/lines",
             columns=(
                 text("id"),
-                text("pricing.price_details.price", indexed=True),
+                text("pricing.price_details.price"),
                 text("parent.subscription_item_details.subscription_item"),
                 text("description"),
                 whole("amount"),

@@ -24,7 +24,7 @@ SUBSCRIPTION = Mirrored(
     columns=(
         CREATED,
         text("customer", indexed=True),
-        text("status", indexed=True),
+        text("status"),
         text("currency"),
         text("collection_method"),
         whole("days_until_due"),
@@ -52,6 +52,7 @@ SUBSCRIPTION = Mirrored(
             columns=(
                 text("id"),
                 text("price", indexed=True),
+                text("price.product", "product"),
                 whole("quantity"),
                 whole("created"),
                 whole("current_period_start"),

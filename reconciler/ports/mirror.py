@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -89,6 +90,10 @@ class Mirror(Protocol):
         """What is left of the listing under way."""
         ...
 
+    def listing(self) -> AbstractContextManager[None]:
+        """Expect many pages until the block ends: the mirror may then use more of the machine to store them."""
+        ...
+
     def put_page(self, page: Page) -> Kept:
         """Store a page's newer rows and its window's progress, together."""
         ...
@@ -171,6 +176,10 @@ class Mirror(Protocol):
 
     def subscriptions_by_price(self, prices: Sequence[str]) -> Mapping[str, int]:
         """How many subscriptions that have not been canceled each of these prices has."""
+        ...
+
+    def subscribed(self, statuses: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+        """(subscription, customer, product) of every entry of a subscription that has one of these statuses."""
         ...
 
     def raws(self, type: str) -> Iterator[Mapping[str, Value]]:

@@ -9,6 +9,7 @@ from reconciler.core.kind import Kind
 from reconciler.core.shapes import MapOf, Struct
 from reconciler.core.values import Value, to_json
 from reconciler.kinds import KINDS
+from reconciler.specfiles.binding_schema import binding_schemas, render_binding_reference
 from reconciler.specfiles.lifecycle import FIELDS
 from reconciler.specfiles.project_schema import DIALECT, Schema, project_schema
 from reconciler.specfiles.reference_page import REFERENCE, render_reference
@@ -31,6 +32,7 @@ def schemas() -> dict[str, Schema]:
         PROJECT: project_schema(),
         SPECS: _specs_schema(),
         **{f"{kind.plural}.schema.json": _kind_schema(kind) for kind in KINDS},
+        **{f"{plural}.schema.json": _with_expression(body) for plural, body in _bindings().items()},
     }
 
 
@@ -46,7 +48,7 @@ def write_schemas(folder: Path) -> list[Path]:
 def render_files() -> dict[str, str]:
     """Render everything that `specs/` holds."""
     rendered = {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas().items()}
-    return {**rendered, REFERENCE: render_reference(KINDS)}
+    return {**rendered, REFERENCE: render_reference(KINDS) + render_binding_reference()}
 
 
 def example_bodies(kind: Kind) -> dict[str, Value]:
@@ -56,7 +58,15 @@ def example_bodies(kind: Kind) -> dict[str, Value]:
 
 
 def _kind_schema(kind: Kind) -> Schema:
-    return {"$schema": DIALECT, **_body_schema(kind), "$defs": {"expression": _EXPRESSION}}
+    return _with_expression(_body_schema(kind))
+
+
+def _with_expression(body: Schema) -> Schema:
+    return {"$schema": DIALECT, **body, "$defs": {"expression": _EXPRESSION}}
+
+
+def _bindings() -> dict[str, Schema]:
+    return {plural: _editable(body, optional=False) for plural, body in binding_schemas().items()}
 
 
 def _specs_schema() -> Schema:
@@ -64,14 +74,15 @@ def _specs_schema() -> Schema:
     actions = sorted({action for kind in KINDS for action in kind.removals})
     action = {"anyOf": [{"enum": actions}, _EXPRESSION_REF]}
     removed = _list("How resources leave.", {"address": _ADDRESS, "action": action})
+    bodies = {kind.plural: _body_schema(kind) for kind in KINDS} | _bindings()
     properties = {
-        kind.plural: {
-            "description": kind.doc,
+        plural: {
+            "description": body["description"],
             "type": ["object", "null"],
-            "additionalProperties": {"$ref": f"#/$defs/{kind.name}"},
+            "additionalProperties": {"$ref": f"#/$defs/{plural}"},
             "propertyNames": {"minLength": 1, "maxLength": 200},
         }
-        for kind in KINDS
+        for plural, body in bodies.items()
     }
     return {
         "$schema": DIALECT,
@@ -80,7 +91,7 @@ def _specs_schema() -> Schema:
         "type": ["object", "null"],
         "properties": {**properties, "moved": moved, "removed": removed},
         "additionalProperties": False,
-        "$defs": {"expression": _EXPRESSION, **{kind.name: _body_schema(kind) for kind in KINDS}},
+        "$defs": {"expression": _EXPRESSION, **bodies},
     }
 
 
@@ -134,8 +145,10 @@ def _lifecycle_schema(kind: Kind) -> Schema:
         parts = f"^(?:{'|'.join(split)})[.\\[]"
         ignored = {"anyOf": [ignored, {"type": "string", "pattern": parts}, _EXPRESSION_REF]}
     adopt, protect, ignore = FIELDS.values()
+    # Nobody else makes what lives in the store.
+    adopts = {} if kind.in_store else {"description": adopt, "type": ["string", "null"], "minLength": 1}
     return {
-        "adopt": {"description": adopt, "type": ["string", "null"], "minLength": 1},
+        **({"adopt": adopts} if adopts else {}),
         "protect": {"description": protect, "anyOf": [{"type": "boolean"}, _EXPRESSION_REF, {"type": "null"}]},
         "ignore": {"description": ignore, "type": ["array", "null"], "items": ignored},
     }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import chain, repeat
 
 from reconciler.core.address import Address
+from reconciler.core.bindings import WantedBindings
 from reconciler.core.collector import collector_paused
 from reconciler.core.diagnostics import in_order
 from reconciler.core.kind import Kind
@@ -18,6 +19,8 @@ from reconciler.core.values import Value, digest
 from reconciler.errors import SpecError
 from reconciler.kinds import BY_NAME, BY_PLURAL
 from reconciler.specfiles import codes
+from reconciler.specfiles.bindings import PLURALS as BINDINGS
+from reconciler.specfiles.bindings import BindingDeclarations
 from reconciler.specfiles.expressions import Expressions, Names
 from reconciler.specfiles.findings import Findings
 from reconciler.specfiles.lifecycle import NONE, take_lifecycle
@@ -29,7 +32,7 @@ from reconciler.specfiles.yaml_text import Document, load_yaml
 
 LISTS = ("moved", "removed")
 LATER = (
-    "features", "product_mappings", "customer_bindings", "customer_binding_sources", "subscription_migrations",
+    "subscription_migrations",
     "credit_grants", "credit_grant_sources",
 )  # fmt: skip
 MAX_NAME = 200
@@ -52,7 +55,7 @@ def gather_specs(project: ProjectFile) -> Specs:
     findings = Findings()
     names = Names(variables=project.variables, project=project.project, environment=project.environment)
     expressions = Expressions(names)
-    declarations = _Declarations(findings)
+    declarations = _Declarations(findings, BindingDeclarations(findings, project.folder, project.project))
     named = list(zip(project.specs, chain(project.spec_sources, repeat(None)), strict=False))
     with collector_paused():
         for path, shown in list_spec_paths(project.folder, named, findings):
@@ -67,9 +70,10 @@ def gather_specs(project: ProjectFile) -> Specs:
 class _Declarations:
     """Collects what the files declare."""
 
-    def __init__(self, findings: Findings) -> None:
+    def __init__(self, findings: Findings, bindings: BindingDeclarations) -> None:
         self.specs: dict[Address, Spec] = {}
         self.relocations = Relocations(findings)
+        self._bindings = bindings
         self._findings = findings
 
     def add_file(self, document: Document) -> None:
@@ -84,6 +88,8 @@ class _Declarations:
         for plural, block in value.items():
             if plural in LISTS:
                 self.relocations.add(plural, block, places)
+            elif plural in BINDINGS:
+                self._bindings.add(plural, block, places.below((plural,)))
             elif plural in BY_PLURAL:
                 self._add_block(BY_PLURAL[plural], block, places.below((plural,)))
             else:
@@ -94,14 +100,16 @@ class _Declarations:
         specs = tuple(sorted(self.specs.values(), key=lambda spec: (spec.address.kind, spec.address.name)))
         moved = tuple(sorted(self.relocations.moved.values(), key=lambda one: str(one.before)))
         removed = tuple(sorted(self.relocations.removed.values(), key=lambda one: str(one.address)))
-        return Specs(specs=specs, moved=moved, removed=removed, digest=_digest(specs, moved, removed))
+        bindings = self._bindings.gathered()
+        said = _digest(specs, moved, removed, bindings)
+        return Specs(specs=specs, moved=moved, removed=removed, bindings=bindings, digest=said)
 
     def _refuse(self, plural: str, places: Places) -> None:
         at = places[(plural,)]
         if plural in LATER:
             self._findings.report(codes.LATER_KIND, f"{plural} are not supported by this version", at)
             return
-        known = (*BY_PLURAL, *LISTS)
+        known = (*BY_PLURAL, *BINDINGS, *LISTS)
         near = f"the plural is {BY_NAME[plural].plural}" if plural in BY_NAME else suggestion(plural, known)
         hint = near or f"there are: {', '.join(known)}"
         self._findings.report(codes.UNKNOWN_KIND, f"there is no kind {plural}", at, hint)
@@ -135,15 +143,14 @@ class _Declarations:
             self.specs[address] = Spec(address=address, body=own, source=source, lifecycle=lifecycle, positions=places)
 
 
-def _digest(specs: Iterable[Spec], moved: Iterable[Moved], removed: Iterable[Removed]) -> str:
+def _digest(specs: Iterable[Spec], moved: Iterable[Moved], removed: Iterable[Removed], bindings: WantedBindings) -> str:
     """Name what is declared, whatever files and order it stands in."""
-    return digest(
-        {
-            "specs": {str(spec.address): _said(spec) for spec in specs},
-            "moved": [[str(one.before), str(one.after)] for one in moved],
-            "removed": [[str(one.address), one.action] for one in removed],
-        }
-    )
+    said: dict[str, Value] = {
+        "specs": {str(spec.address): _said(spec) for spec in specs},
+        "moved": [[str(one.before), str(one.after)] for one in moved],
+        "removed": [[str(one.address), one.action] for one in removed],
+    }
+    return digest({**said, "bindings": bindings.said} if bindings else said)
 
 
 def _said(spec: Spec) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from reconciler.core.feature_values import EXPECTED, FeatureValue
 from reconciler.core.fields import Field, FieldType, OnChange
 from reconciler.core.kind import Kind, OnReplace
 from reconciler.core.shapes import ListOf, MapOf, Struct
@@ -17,9 +18,11 @@ _INTRODUCTION = """\
 Generated from the kinds; do not edit.
 
 A spec file is a YAML mapping from kinds, in the plural, to names, to bodies. The fields of a body are the parameters
-of Stripe's API. In the column "a change": *update* changes the object in place, *replace* makes a new object that takes
-the old one's place, *refuse* means that the field of an existing object cannot change. `a.b` is a field of a mapping,
-`a[].b` one of a list's entries, `a.*.b` one of a mapping with free keys.
+of Stripe's API, save for what lives in billplan's own store and is not in Stripe: features and product mappings. Those
+are known by their names, so they can neither be adopted nor moved. In the column "a change": *update* changes the
+object in place, *replace* makes a new object that takes the old one's place, *refuse* means that the field of an
+existing object cannot change. `a.b` is a field of a mapping, `a[].b` one of a list's entries, `a.*.b` one of a mapping
+with free keys.
 
 Start a file with `# yaml-language-server: $schema=specs.schema.json` (the path to that file) to have it checked while
 you type.
@@ -110,6 +113,8 @@ def _type(kind: FieldType) -> str:
             return "decimal" + _bounds(kind.minimum, kind.maximum)
         case Amount():
             return "amount in the smallest unit"
+        case FeatureValue():
+            return EXPECTED
         case Flag():
             return "true or false"
         case Moment():

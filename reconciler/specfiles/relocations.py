@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.core.address import Address, parse_address
+from reconciler.core.bindings import KIND as BINDING
 from reconciler.core.diagnostics import SourceRange
 from reconciler.core.fields import Path
 from reconciler.core.resources import Moved, Removed
@@ -13,6 +14,7 @@ from reconciler.core.types import describe
 from reconciler.core.values import Value
 from reconciler.kinds import BY_NAME
 from reconciler.specfiles import codes
+from reconciler.specfiles.bindings import NEVER_LEAVES
 from reconciler.specfiles.findings import Findings
 from reconciler.specfiles.places import Places
 
@@ -73,7 +75,7 @@ class Relocations:
                 self._report(codes.WRONG_SHAPE, f"{path[0]}: {wrong}", at, f"expected {shape}")
         return (entry[wanted[0]], entry[wanted[1]]) if sound else None
 
-    def _address(self, text: str, at: SourceRange) -> Address | None:
+    def _address(self, name: str, text: str, at: SourceRange) -> Address | None:
         try:
             address = parse_address(text)
         except ValueError as error:
@@ -81,14 +83,18 @@ class Relocations:
             return None
         if address.kind in BY_NAME:
             return address
+        if address.kind == BINDING:
+            code = codes.MOVE if name == "moved" else codes.REMOVAL
+            self._report(code, f"{name}: {text} cannot stand here: {NEVER_LEAVES[name]}", at, "take the entry out")
+            return None
         hint = suggestion(address.kind, BY_NAME) or f"there are: {', '.join(BY_NAME)}"
         self._report(codes.BAD_ADDRESS, f"{text}: there is no kind {address.kind}", at, hint)
         return None
 
     def _move(self, texts: tuple[str, str], path: Path, places: Places) -> None:
         at = places.value_at((*path, "from"))
-        before = self._address(texts[0], at)
-        after = self._address(texts[1], places.value_at((*path, "to")))
+        before = self._address("moved", texts[0], at)
+        after = self._address("moved", texts[1], places.value_at((*path, "to")))
         if before is None or after is None:
             return
         if before.kind != after.kind:
@@ -102,7 +108,7 @@ class Relocations:
 
     def _remove(self, texts: tuple[str, str], path: Path, places: Places) -> None:
         at = places.value_at((*path, "address"))
-        address = self._address(texts[0], at)
+        address = self._address("removed", texts[0], at)
         if address is None:
             return
         kind, action = BY_NAME[address.kind], texts[1]

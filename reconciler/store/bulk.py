@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -32,7 +33,7 @@ def upsert_newer(connection: Connection, table: Table, rows: Sequence[Row]) -> s
         return set(connection.exec_driver_sql(text, _document(table, rows)).scalars())
     _write(connection, table, rows, True)
     # SQLite has one writer at a time.
-    place = list(table.columns).index(table.c.id)
+    place = list(table.columns.keys()).index("id")
     return {row[place] for row in rows}
 
 
@@ -87,7 +88,7 @@ def _write(connection: Connection, table: Table, rows: Sequence[Row], replace: b
     while first < len(rows):
         # Powers of two, so that there are few different statements to prepare.
         size = min(most, 1 << (len(rows) - first).bit_length() - 1)
-        flat = tuple(value for row in rows[first : first + size] for value in row)
+        flat = tuple(chain.from_iterable(rows[first : first + size]))
         connection.exec_driver_sql(_insert_rows(table, replace, size), flat)
         first += size
 

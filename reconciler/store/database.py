@@ -53,6 +53,11 @@ class Database:
         """The file, or the URL without its password."""
         return self._location.shown
 
+    @property
+    def url(self) -> str:
+        """What `open_database` opens the same store by, in any folder; it may hold a password."""
+        return self._location.url
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a transaction for reading."""
@@ -66,6 +71,12 @@ class Database:
             connection = plain.execution_options(**{WRITE: True})
             with connection.begin():
                 yield connection
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Take this process's turn to write, and write nothing: for another process that does so in its place."""
+        with self._turn:
+            yield
 
     def session(self) -> Connection:
         """Open a connection of its own, outside the pool, on which every statement is a transaction of its own.

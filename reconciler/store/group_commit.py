@@ -6,10 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from sqlalchemy import Connection
-
 from reconciler.errors import StoreError
-from reconciler.store.database import Database
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -31,10 +28,9 @@ class _Waiting(Generic[Item, Result]):
 class GroupCommit(Generic[Item, Result]):
     """Writes items. A commit costs a flush of the disk, so sixteen threads share it rather than queue."""
 
-    def __init__(self, database: Database, write: Callable[[Connection, Sequence[Item]], Sequence[Result]]) -> None:
-        """`write` writes some items in the transaction given, and returns what came of each."""
-        self._database = database
-        self._write = write
+    def __init__(self, commit: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
+        """`commit` writes items in one transaction, and returns what came of each; one thread at a time calls it."""
+        self._write = commit
         self._queue: list[_Waiting[Item, Result]] = []
         self._committing = False
         self._changed = threading.Condition()
@@ -59,8 +55,7 @@ class GroupCommit(Generic[Item, Result]):
     def _commit(self, batch: list[_Waiting[Item, Result]]) -> None:
         error = batch[0].error
         try:
-            with self._database.write() as connection:
-                results = self._write(connection, [waiting.item for waiting in batch])
+            results = self._write([waiting.item for waiting in batch])
             for waiting, result in zip(batch, results, strict=True):
                 waiting.result = result
             error = None

@@ -32,6 +32,13 @@ class Location:
     path: Path | None = None
     secrets: tuple[str, ...] = ()
 
+    @property
+    def url(self) -> str:
+        """What `parse_location` reads this place from in any folder, with its password."""
+        if self.path is not None:
+            return f"sqlite:{self.path.absolute()}"
+        return self.engine_url.render_as_string(hide_password=False)
+
 
 def parse_location(url: str, *, base_folder: Path) -> Location:
     """Read a store's URL; a relative path is one below `base_folder`. Raises StoreError, never showing the URL."""

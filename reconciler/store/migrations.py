@@ -8,16 +8,23 @@ from sqlalchemy import Connection, delete, func, insert, inspect, select
 from sqlalchemy.schema import CreateSchema
 
 from reconciler.errors import StoreError
-from reconciler.store.mirror_tables import make_mirror_tables
+from reconciler.store.binding_tables import make_binding_tables
+from reconciler.store.mirror_tables import make_mirror_tables, renew_mirror_tables
 from reconciler.store.tables import SCHEMA, SCHEMA_VERSION
 from reconciler.store.version_1 import create_version_1
 
 Migration = Callable[[Connection], None]
 
+
+def _version_3(connection: Connection) -> None:
+    renew_mirror_tables(connection)
+    make_binding_tables(connection)
+
+
 # The first function makes version 1 out of nothing. Append only: what has been released never changes. The mirror's
 # tables are made as they are today, also on the way from version 1: a version that changes them appends a function that
 # drops those of the version before and makes them again, since all they hold can be listed again.
-MIGRATIONS: tuple[Migration, ...] = (create_version_1, make_mirror_tables)
+MIGRATIONS: tuple[Migration, ...] = (create_version_1, make_mirror_tables, _version_3)
 
 # Any fixed number that no other program is likely to take; it serialises first opens on PostgreSQL.
 _MIGRATION_LOCK = 0x62696C6C706C616E

@@ -32,11 +32,12 @@ class Stored(NamedTuple):
     deleted_at: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Coded:
-    """A row with its raw object as it is stored."""
+class Coded(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A row with its raw object as it is stored; another process can be sent it as it is."""
 
-    row: Row
+    id: str
+    values: tuple[Value, ...]
+    lines: tuple[tuple[tuple[Value, ...], ...], ...]
     text: str
     digest: str
 
@@ -97,7 +98,7 @@ def _code(row: Row) -> Coded:
         # Half of a surrogate pair is JSON, and nothing that a database holds.
         row = Row(row.id, _storable(row.values), _storable(row.raw), _storable(row.lines))
         text = _ENCODE(row.raw)
-    return Coded(row, text.decode(), hashlib.blake2b(text, digest_size=16).hexdigest())
+    return Coded(row.id, row.values, row.lines, text.decode(), hashlib.blake2b(text, digest_size=16).hexdigest())
 
 
 def _storable(value: Any) -> Any:
@@ -119,7 +120,7 @@ def write_rows(connection: Connection, target: Target, type: str, rows: Sequence
         return written
     mirrored, table = TYPES[type], TABLES[type]
     # In one order, so that two writers with rows in common wait for each other and never both.
-    once = sorted({coded.row.id: coded for coded in rows}.items())
+    once = sorted({coded.id: coded for coded in rows}.items())
     stored = _stored(connection, target, table, [id for id, _ in once])
     newer: list[Coded] = []
     # What hangs on a parent is read by its list alone: there is no other word to wait for.
@@ -173,7 +174,7 @@ def mark_gone(connection: Connection, target: Target, type: str, row: Row, readi
     table = TABLES[type]
     old = _stored(connection, target, table, [row.id]).get(row.id)
     if old is None:
-        _insert(connection, target, TYPES[type], [replace(_code(row), digest="")], reading)
+        _insert(connection, target, TYPES[type], [msgspec.structs.replace(_code(row), digest="")], reading)
     elif old.deleted_at is not None or reading.at < old.observed_at:
         return 0
     connection.execute(
@@ -222,14 +223,14 @@ def _insert(connection: Connection, target: Target, mirrored: Mirrored, rows: Se
     if not rows:
         return 0
     whose, last = target.values(), (None, reading.at, reading.source.value)
-    narrow = [(*whose, r.row.id, *r.row.values, *last, r.digest) for r in rows]
+    narrow = [(*whose, r.id, *r.values, *last, r.digest) for r in rows]
     written = upsert_newer(connection, TABLES[mirrored.name], narrow)
-    rows = [r for r in rows if r.row.id in written]
-    upsert(connection, RAW_OBJECTS, [(*whose, mirrored.name, r.row.id, r.text) for r in rows])
+    rows = [r for r in rows if r.id in written]
+    upsert(connection, RAW_OBJECTS, [(*whose, mirrored.name, r.id, r.text) for r in rows])
     for place, lines in enumerate(mirrored.lines):
         table = LINES[lines.table]
-        delete_among(connection, table, lines.owner, whose, [r.row.id for r in rows])
-        parts = [(*whose, r.row.id, *part) for r in rows for part in _numbered(r.row.lines[place])]
+        delete_among(connection, table, lines.owner, whose, [r.id for r in rows])
+        parts = [(*whose, r.id, *part) for r in rows for part in _numbered(r.lines[place])]
         upsert(connection, table, parts)
     return len(rows)
 

@@ -19,6 +19,7 @@ from reconciler.store.tables import METADATA, ROW_ID, SCHEMA
 _TYPES = {
     ColumnType.TEXT: Text,
     ColumnType.DECIMAL: Text,
+    ColumnType.EMAIL: Text,
     ColumnType.WHOLE: BigInteger,
     ColumnType.FLAG: Boolean,
 }
@@ -103,6 +104,8 @@ MIRROR_WINDOWS = Table(
     Column("cursor", Text, nullable=False),
     Column("reached", BigInteger),
     Index("mirror_windows_by_type", "account", "livemode", "type"),
+    # No number is given twice: what is still written for a window of a run that was killed must hit no other one.
+    sqlite_autoincrement=True,
 )
 
 # The rows that a listing under way found as they were: they are not written, and yet known to be there still.
@@ -136,18 +139,28 @@ _PROGRESS = (MIRROR_TYPES, MIRROR_WINDOWS, MIRROR_SEEN, MIRROR_DOUBTS, MIRROR_CU
 def make_mirror_tables(connection: Connection) -> None:
     """Make the tables of the mirror; raise StoreError where one of their names is taken: no version had them before."""
     tables = [*_OWN, *_PROGRESS]
-    _refuse_taken(connection, {table.name for table in tables})
+    refuse_taken(connection, {table.name for table in tables})
     # Looked at once, above: a look for each of these tables would take longer than making them all.
     METADATA.create_all(connection, tables=tables, checkfirst=False)
 
 
-def _refuse_taken(connection: Connection, names: set[str]) -> None:
+def renew_mirror_tables(connection: Connection) -> None:
+    """Make the tables anew where an earlier version made them: what they held is listed again."""
+    schema = SCHEMA if connection.dialect.name == "postgresql" else None
+    there = {column["name"] for column in inspect(connection).get_columns("customers", schema=schema)}
+    if "email_key" not in there:
+        METADATA.drop_all(connection, tables=[*_OWN, *_PROGRESS])
+        make_mirror_tables(connection)
+
+
+def refuse_taken(connection: Connection, names: set[str]) -> None:
+    """Raise StoreError where a table or a view of somebody else's has one of these names."""
     inspector, schema = inspect(connection), SCHEMA if connection.dialect.name == "postgresql" else None
     there = [*inspector.get_table_names(schema=schema), *inspector.get_view_names(schema=schema)]
     # SQLite holds Customers and customers for one name.
     taken = [name for name in there if name.lower() in names]
     if taken:
         raise StoreError(
-            f"the store has a table {taken[0]!r} already, which billplan did not make and would need for its mirror",
+            f"the store has a table {taken[0]!r} already, which billplan did not make and whose name it needs",
             hint="rename that table, or name another file or database as the store",
         )

@@ -61,4 +61,7 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
 def _on_begin(connection: Connection) -> None:
     # A transaction that begins by reading and then writes can fail at once, without waiting its turn.
     writes = connection.get_execution_options().get(WRITE, False)
+    if writes:
+        # Up to 32 MB of the file: what a sync changes lies all over it, and SQLite's own 2 MB are soon written out.
+        connection.exec_driver_sql("PRAGMA cache_size=-32768")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

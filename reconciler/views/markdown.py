@@ -10,10 +10,12 @@ from reconciler.core.changes import Action, Change, Drift
 from reconciler.core.diagnostics import Diagnostic, Severity, in_order
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import Plan
+from reconciler.core.product_use import ProductUse
 from reconciler.views import outline
 from reconciler.views.differences import Row, drift_rows, rows_of
 from reconciler.views.notation import Notation
 from reconciler.views.outline import Kinds, Limits, counted
+from reconciler.views.product_use import TITLE, hidden, left_out, use_rows
 
 # GitHub takes 65,536 characters; what a workflow adds around the comment has to fit as well.
 LONGEST = 60_000
@@ -99,6 +101,16 @@ class _PlanMarkdown:
         if self.plan.diagnostics:
             found = [self._diagnostic(d) for d in in_order(list(self.plan.diagnostics))]
             yield _Part(title="Errors and warnings", noun="finding", blocks=found, folded=not self._errors())
+        if self.plan.product_use is not None:
+            yield self._use(self.plan.product_use)
+
+    def _use(self, use: ProductUse) -> _Part:
+        rows = [f"| {_code(r.count)} | {self._prose(r.mapping)} | {self._prose(r.product)} |" for r in use_rows(use)]
+        lines = ["| count | mapping | product |", "|---|---|---|", *rows, ""]
+        if hidden(use):
+            lines += [f"... and {hidden(use):,} more products. To see them all: {_code(outline.SEE_ALL)}", ""]
+        block = "\n".join([*lines, self._prose(left_out(use))]) + "\n"
+        return _Part(title=TITLE, noun="table", blocks=[block], folded=True)
 
     def _errors(self) -> bool:
         return any(d.severity is Severity.ERROR for d in self.plan.diagnostics)

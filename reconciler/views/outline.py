@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from reconciler.core.bindings import KIND as BINDING
 from reconciler.core.changes import Action, Change
 from reconciler.core.fields import ChangeClass
 from reconciler.core.kind import Kind
@@ -39,6 +40,8 @@ MEANINGS: Mapping[ChangeClass, str] = {
 }
 
 _GRAVEST_FIRST = tuple(reversed(ChangeClass))
+# Kinds of thousands of rows that are all alike.
+_BULK = frozenset({BINDING})
 # What touches existing objects comes before what is merely new.
 _ACTION_ORDER = (Action.RETIRE, Action.REPLACE, Action.UPDATE, Action.ADOPT, Action.CREATE, Action.REFUSED)
 
@@ -63,13 +66,16 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """From how many changes alike on only the first few are shown."""
+    """From how many changes alike on only the first few are shown; of bulk resources it is but a sample."""
 
     most: int = 200
     few: int = 20
+    sample: int = 10
 
-    def cut(self, total: int) -> int:
-        """Say how many of so many are shown."""
+    def cut(self, total: int, kind: str = "") -> int:
+        """Say how many of so many are shown, of a kind if there is one."""
+        if kind in _BULK:
+            return min(self.sample, total)
         return self.few if total > self.most else total
 
 
@@ -98,11 +104,11 @@ def batches(changes: Iterable[Change], limits: Limits) -> tuple[Batch, ...]:
         groups.setdefault((order, change.address.kind), []).append(change)
     return tuple(
         Batch(
-            shown=tuple(group[: limits.cut(len(group))]),
-            hidden=len(group) - limits.cut(len(group)),
-            what=f"{group[0].address.kind} to {verb(group[0])}",
+            shown=tuple(group[: limits.cut(len(group), kind)]),
+            hidden=len(group) - limits.cut(len(group), kind),
+            what=f"{kind} to {verb(group[0])}",
         )
-        for _, group in sorted(groups.items())
+        for (_, kind), group in sorted(groups.items())
     )
 
 

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 from reconciler.core.holder import Holder
 from reconciler.core.mirror_status import MirrorStatus, TypeStatus
+from reconciler.core.plan_json import use_document
 from reconciler.core.standing import Status
 from reconciler.core.types import show_moment
 from reconciler.views.mirror import moment, plain, type_document, write_reasons, write_target, write_types
 from reconciler.views.moments import age, when
 from reconciler.views.page import Page
+from reconciler.views.product_use import write_use
 from reconciler.views.redact import redact_value
 
 _RUNS = {"done": "done", "partial": "applied in part", "stopped": "stopped before its end"}
@@ -31,6 +33,8 @@ def render_status_json(status: MirrorStatus) -> str:
         "applying": _holder_document(status.applying),
         "last_apply": last,
     }
+    if status.product_use is not None:
+        document["product_use"] = use_document(status.product_use)
     return json.dumps(redact_value(document), indent=2)
 
 
@@ -47,6 +51,8 @@ def render_status(status: MirrorStatus, *, color: bool, width: int) -> str:
     page.gap()
     for name, words in _facts(status):
         page.line(f"{name:13}{words}", hang=13)
+    if status.product_use is not None:
+        write_use(page, status.product_use, "billplan status --format json")
     return page.text()
 
 

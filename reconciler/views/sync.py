@@ -20,7 +20,8 @@ from reconciler.views.redact import redact_value
 class SyncEnd:
     """What a sync did: the types it was about, those it `listed`, those found missing, and why any failed.
 
-    `elapsed`: how many seconds the whole of it took.
+    `elapsed`: how many seconds the whole of it took. `bindings`: how many were `new` to the store, and how many
+    external ids in customers' metadata were `disputed` (several customers have them) or `unusable`.
     """
 
     account: str
@@ -29,6 +30,7 @@ class SyncEnd:
     listed: Collection[str] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
+    bindings: Mapping[str, int] = field(default_factory=dict)
     elapsed: float
 
     def seconds(self, one: TypeStatus) -> int | None:
@@ -49,6 +51,7 @@ def render_sync_json(end: SyncEnd) -> str:
         "types": [{**type_document(one), "listed_in_seconds": end.seconds(one)} for one in end.types],
         "skipped": dict(end.skipped),
         "failed": dict(end.failed),
+        "bindings": dict(end.bindings),
     }
     return json.dumps(redact_value(document), indent=2)
 
@@ -59,6 +62,7 @@ def render_sync(end: SyncEnd, *, color: bool, width: int) -> str:
     write_target(page, end.account, end.livemode)
     write_types(page, end.types, ("", lambda one: _came_to(one, end)))
     write_reasons(page, ("Skipped, since this account does not have it", "bold"), end.skipped.items())
+    write_reasons(page, ("Customer bindings", "bold"), _bindings(end))
     page.gap()
     moments = [one.standing.as_of for one in end.types if one.standing.fresh and one.standing.as_of is not None]
     if end.failed:
@@ -66,6 +70,16 @@ def render_sync(end: SyncEnd, *, color: bool, width: int) -> str:
     elif moments:
         page.line((f"Complete as of {show_moment(min(moments))}, in {span(end.elapsed)}.", "bold green"))
     return page.text()
+
+
+def _bindings(end: SyncEnd) -> list[tuple[str, str]]:
+    """What the customers' metadata told of bindings that the store did not know."""
+    told = {
+        "new": "learned from the customers' metadata",
+        "disputed": "not learned: several customers have that external id in their metadata",
+        "unusable": "not learned: what the metadata has is no external id",
+    }
+    return [(str(end.bindings[name]), why) for name, why in told.items() if end.bindings.get(name)]
 
 
 def _came_to(one: TypeStatus, end: SyncEnd) -> str:

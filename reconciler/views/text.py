@@ -14,6 +14,7 @@ from reconciler.views.differences import Row, drift_rows, rows_of
 from reconciler.views.notation import Notation
 from reconciler.views.outline import Batch, Kinds, Limits, Section, counted
 from reconciler.views.page import Page, Part
+from reconciler.views.product_use import write_use
 
 _CLASS_STYLES: Mapping[ChangeClass, str] = {
     ChangeClass.IRREVERSIBLE: "bold white on red",
@@ -60,6 +61,8 @@ class _PlanText:
         self._final()
         self._refused()
         self._refusals()
+        if self.plan.product_use is not None:
+            write_use(self.page, self.plan.product_use, outline.SEE_ALL)
         self._end()
         return self.page.text()
 
@@ -113,7 +116,7 @@ class _PlanText:
 
     def _change(self, change: Change) -> None:
         self._head(change)
-        place = "" if change.source is None else f"  [{self.notation.plain(str(change.source))}]"
+        place = self._place(change)
         if change.reason or place:
             self.page.line(self.notation.plain(change.reason), (place, _QUIET), indent=_BODY - 2)
         self._rows(rows_of(change, self.kinds.get(change.address.kind), self.notation))
@@ -123,6 +126,9 @@ class _PlanText:
             final = f"CANNOT BE UNDONE: {self.notation.plain(change.irreversible)}"
             self.page.gap()
             self.page.line((final, _ALARM), indent=_BODY)
+
+    def _place(self, change: Change) -> str:
+        return "" if change.source is None else f"  [{self.notation.plain(str(change.source))}]"
 
     def _rows(self, rows: list[Row]) -> None:
         widest = max((len(r.name) for r in rows if not r.lines and len(r.name) <= 32), default=0)
@@ -207,7 +213,8 @@ class _PlanText:
     def _refused_change(self, change: Change) -> None:
         self.page.gap()
         self._head(change)
-        self.page.line(("why: ", "bold"), self.notation.plain(change.refused or change.reason), indent=6)
+        why = self.notation.plain(change.refused or change.reason)
+        self.page.line(("why: ", "bold"), why, (self._place(change), _QUIET), indent=6)
         if change.hint:
             self.page.line(("way out: ", "bold"), self.notation.plain(change.hint), indent=6)
         self._rows(rows_of(change, self.kinds.get(change.address.kind), self.notation))
@@ -240,7 +247,11 @@ class _PlanText:
         header = self.plan.header
         account = self.notation.plain(header.account)
         if not self.plan.applicable:
-            self.page.line(("This plan is refused and cannot be applied.", _ALARM))
+            rest = bool(self.plan.steps) and not self.plan.refusals
+            way_out = (
+                "as it is; apply --skip-invalid applies what is not refused." if rest else "and cannot be applied."
+            )
+            self.page.line((f"This plan is refused {way_out}", _ALARM))
         elif header.livemode:
             self.page.line(("*** LIVE MODE: REAL MONEY ***", _ALARM), f"  account {account}")
         else:

@@ -87,11 +87,11 @@ def test_recovers_after_a_lower_limit_is_lifted() -> None:
 
 def test_threads_are_served_in_turn() -> None:
     clock = SimulatedClock()
-    limiter = Limiter(Figures(global_rps=20, endpoint_rps=20), clock)
+    limiter = Limiter(Figures(global_rps=10, endpoint_rps=10), clock)
     served: Counter[int] = Counter()
 
     def work(number: int) -> None:
-        while clock.monotonic() < 20:
+        while clock.monotonic() < 40:
             limiter.release(limiter.acquire(LIST), 200)
             served[number] += 1
 
@@ -107,6 +107,21 @@ def test_requests_are_evenly_spaced() -> None:
         limiter.release(limiter.acquire(LIST), 200)
         starts.append(clock.monotonic() - 1000)
     assert starts == pytest.approx([0, 0, 0.1, 0.2, 0.3])
+
+
+def test_places_that_were_missed_are_made_up_for_and_those_of_a_long_pause_are_not() -> None:
+    clock = FakeClock()
+    limiter = Limiter(Figures(global_rps=1000, endpoint_rps=25), clock)
+    for pause, at_once in ((0.12, 3), (60, 5)):
+        for _ in range(10):
+            limiter.release(limiter.acquire(LIST), 200)
+        clock.sleep(pause)
+        began = clock.monotonic()
+        for _ in range(at_once):
+            limiter.release(limiter.acquire(LIST), 200)
+        assert clock.monotonic() == pytest.approx(began)
+        limiter.release(limiter.acquire(LIST), 200)
+        assert clock.monotonic() == pytest.approx(began + 1 / 25, abs=0.001)
 
 
 REASONS = {

@@ -14,7 +14,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.kinds import KINDS
+from reconciler.kinds import STRIPE_KINDS
 from tests.benchmarks.catalogue import UNPACED, Edit, Limits, rename, reprice, write_catalogue, write_project
 from tests.benchmarks.emulator import running_emulator
 from tests.benchmarks.measure import print_figure, run_command
@@ -23,7 +23,7 @@ SIZES = (1_000, 10_000)
 PAGE = 100
 SECONDS, MEGABYTES = 10, 300
 # The account is asked for once, and each kind's last page may hold one object only.
-CONSTANT = 1 + sum(len(kind.lookup.listings) for kind in KINDS)
+CONSTANT = 1 + sum(len(kind.lookup.listings) for kind in STRIPE_KINDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

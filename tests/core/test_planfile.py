@@ -18,6 +18,7 @@ from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan, Step, Unchanged
 from reconciler.core.planfile import read_lines, write_lines
+from reconciler.core.product_use import ProductUse, UsedProduct
 from reconciler.core.values import Ref
 from reconciler.errors import BillplanError
 
@@ -121,6 +122,22 @@ PLANS = st.builds(
     unchanged=st.integers(0),
     owned=st.dictionaries(TEXTS, st.integers(0), max_size=2),
     complete=st.booleans(),
+    product_use=st.none()
+    | st.builds(
+        ProductUse,
+        products=tuples(
+            st.builds(
+                UsedProduct,
+                id=TEXTS,
+                name=TEXTS,
+                mapping=st.none() | TEXTS,
+                subscriptions=st.none() | st.integers(0),
+                active=st.booleans(),
+            )
+        ),
+        left_out=st.none() | st.integers(0),
+        unknown=TEXTS,
+    ),
 )
 
 HEADER = Header(
@@ -307,7 +324,10 @@ def test_a_float_has_no_place_in_a_plan() -> None:
         list(write_lines(Plan(header=HEADER, changes=(change,), steps=())))
 
 
-@pytest.mark.parametrize("kind", [Plan, Change, FieldDiff, Drift, Told, Diagnostic, Step, Header, Absent, Unchanged])
+_PARTS = [Plan, Change, FieldDiff, Drift, Told, Diagnostic, Step, Header, Absent, Unchanged, ProductUse, UsedProduct]
+
+
+@pytest.mark.parametrize("kind", _PARTS)
 def test_every_field_is_a_part_of_the_round_trip(kind: type) -> None:
     source = Path(__file__).read_text()
     missing = [f.name for f in fields(kind) if f"{f.name}=" not in source]

@@ -125,5 +125,5 @@ class MortalLedger:
 
 def make_mortal(account: Account, death: Death) -> None:
     """Let this death befall what the account does from here on."""
-    account.api = MortalApi(account.api, death)
+    account.around = lambda api: MortalApi(api, death)
     account.ledger = MortalLedger(account.ledger, death)

@@ -43,14 +43,14 @@ def standing_of(account: Account, type: str) -> Standing:
     return mirror_of(account).standings()[type]
 
 
-def run_sync(account: Account, api: BillingApi | None = None, **options: Any) -> Synced:
-    """Sync the account, through another API than its own if one is given."""
+def run_sync(account: Account, api: BillingApi | None = None, alone: int | None = None, **options: Any) -> Synced:
+    """Sync the account, through another API than its own if one is given, and in this process unless `alone` is."""
     ports = SyncPorts(
         api=api or account.api,
         clock=account.clock,
         locks=account.locks,
         progress=Silent(),
-        mirror_of=lambda id, livemode: SqlMirror(account.database, id, livemode),
+        mirror_of=lambda id, livemode: SqlMirror(account.database, id, livemode, alone),
     )
     return sync(ports, SyncOptions(pins=account.pins, who="a test", **options))
 

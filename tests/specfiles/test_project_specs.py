@@ -20,7 +20,10 @@ from reconciler.errors import SpecError
 from reconciler.specfiles.project_specs import load_specs
 from tests.specfiles.workspace import Workspace, lines
 
-KNOWN = "products, prices, coupons, promotion_codes, tax_rates, meters, moved, removed"
+KNOWN = (
+    "products, prices, coupons, promotion_codes, tax_rates, meters, features, product_mappings, customer_bindings, "
+    "customer_binding_sources, moved, removed"
+)
 MOVED = "expected {from: ..., to: ...}"
 REMOVED = "expected {address: ..., action: ...}"
 
@@ -153,7 +156,7 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             "specs/a.yaml:2:12 BP1015 '12pro' is not an address: it starts with a kind, such as price.pro_monthly",
             "specs/a.yaml:3:25 BP1015 prise.b: there is no kind prise | did you mean price?",
             "specs/a.yaml:4:12 BP1015 thing.a: there is no kind thing"
-            " | there are: product, price, coupon, promotion_code, tax_rate, meter",
+            " | there are: product, price, coupon, promotion_code, tax_rate, meter, feature, product_mapping",
         ],
     ),
     "moves": (

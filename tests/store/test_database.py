@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import psycopg
@@ -22,6 +23,40 @@ def test_a_relative_path_is_below_the_project_and_its_folder_is_made(tmp_path: P
         assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2
         assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
     assert (tmp_path / ".billplan/store.db").is_file()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:a b?c%20d#e.db",
+        "sqlite:/x/a.db",
+        "postgres://ann:h%40nter%2F2@h:5433/d?sslmode=require&password=other3",
+        "postgresql://ann@/d?host=/tmp/a%20b",
+    ],
+)
+def test_the_url_of_a_location_leads_to_it_from_any_folder(url: str) -> None:
+    location = parse_location(url, base_folder=Path("/p"))
+    assert parse_location(location.url, base_folder=Path("/elsewhere")) == location
+
+
+def test_nobody_of_this_process_writes_while_its_turn_is_taken(database: Database) -> None:
+    """What another process writes in the meantime is written at once, on either database."""
+    order: list[str] = []
+
+    def write() -> None:
+        with database.write() as connection:
+            order.append("written")
+            connection.execute(text("SELECT 1"))
+
+    with database.turn():
+        writing = threading.Thread(target=write)
+        writing.start()
+        if database.backend is Backend.POSTGRESQL:
+            # There, each row has a queue of its own.
+            writing.join()
+        order.append("turn over")
+    writing.join()
+    assert order == (["turn over", "written"] if database.backend is Backend.SQLITE else ["written", "turn over"])
 
 
 @pytest.mark.parametrize(

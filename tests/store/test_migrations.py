@@ -146,3 +146,22 @@ def test_a_name_that_sqlite_holds_for_the_same_is_in_the_way_too(made: str, tmp_
         old.execute(text(f"CREATE {made}"))
     with pytest.raises(StoreError, match=r"(?i)a table 'customers' already"):
         open_database(url, base_folder=tmp_path)
+
+
+def test_a_mirror_of_an_earlier_version_is_made_anew_and_the_rest_kept(store_url: str, tmp_path: Path) -> None:
+    """A store of version 2, as it was before customers had a column to find them by e-mail."""
+    with (
+        open_database(store_url, base_folder=tmp_path, migrations=MIGRATIONS[:2]) as database,
+        database.write() as connection,
+    ):
+        schema = "billplan." if connection.dialect.name == "postgresql" else ""
+        connection.execute(text(f"DROP INDEX {schema}customers_by_email_key"))
+        connection.execute(text(f"ALTER TABLE {schema}customers DROP COLUMN email_key"))
+        connection.execute(text(f"INSERT INTO {schema}mirror_cursors VALUES ('acct_1', false, 1)"))
+        connection.execute(text(f"INSERT INTO {schema}locks VALUES ('s', 'ann', 1, 't', 'h', 2, 3)"))
+    with open_database(store_url, base_folder=tmp_path) as database, database.read() as connection:
+        columns = inspect(connection).get_columns("customers", schema=schema_of(connection))
+        assert "email_key" in {column["name"] for column in columns}
+        assert connection.execute(text(f"SELECT count(*) FROM {schema}mirror_cursors")).scalar_one() == 0
+        assert connection.execute(text(f"SELECT who FROM {schema}locks")).scalar_one() == "ann"
+        assert inspect(connection).has_table("bindings", schema=schema_of(connection))
