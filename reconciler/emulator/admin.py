@@ -16,6 +16,7 @@ from random import Random
 from typing import Any
 from urllib.parse import parse_qs
 
+from reconciler.emulator.billing.passage import elapse
 from reconciler.emulator.faults import parse_fault
 from reconciler.emulator.history import happen
 from reconciler.emulator.key import key_text
@@ -63,6 +64,9 @@ def _answer(worlds: Sequence[World], request: Request) -> dict[str, Any] | None:
                 raise AdminError("the clock takes a number of seconds to advance")
             for clock in {id(world.clock): world.clock for world in worlds}.values():
                 clock.advance(seconds)
+            for world in worlds:
+                with world.lock:
+                    elapse(world)
             return {"now": worlds[0].now()}
         case "POST", "happenings":
             return {"happenings": _happenings(_world(worlds, request), json.loads(request.text))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from reconciler.emulator.billing.passage import elapse
 from reconciler.emulator.errors import (
     EmulatorGap,
     ParameterError,
@@ -44,6 +45,7 @@ from reconciler.emulator.services import (
     subscription_item,
     subscription_schedule,
     tax_rate,
+    test_clock,
 )
 from reconciler.emulator.wire import Raw, Record, dump_json, parse_form
 from reconciler.emulator.world import API_VERSION, Cause, World
@@ -72,6 +74,7 @@ SERVICES = (
     subscription_item,
     subscription_schedule,
     tax_rate,
+    test_clock,
 )
 ROUTES = RouteTable(service.ROUTES for service in SERVICES)
 
@@ -206,6 +209,7 @@ def _commit(exchange: Exchange, route: Route, call: Call, tree: Tree) -> bytes:
     if route.resource in TELLING:
         # Before the request is the cause of anything: credits expire by themselves.
         settle(exchange.world)
+    elapse(exchange.world)
     world = exchange.world if stale is None else exchange.world.seen_through(stale.snapshot)
     exchange.world.cause = Cause(exchange.id, exchange.key or None)
     try:

@@ -15,7 +15,7 @@ RETENTION = 30 * 24 * 60 * 60
 
 def remembered(world: World, moment: int) -> bool:
     """Whether Stripe would still have an event of that moment. Nothing is told, nor kept, of what is older."""
-    return moment >= world.now() - RETENTION
+    return moment >= world.real_now() - RETENTION
 
 
 def add(world: World, record: Record, verb: str = "created", moment: int | None = None) -> Record:
@@ -47,6 +47,7 @@ def replace(world: World, record: Record, verb: str = "updated", moment: int | N
     told = world.now() if moment is None else moment
     if not remembered(world, told):
         table.put(record)
+        _forget(world, record)
         return record
     # Presented first, since the presentation of the old record may look at the table.
     was = {} if before is None else render(world, before, {})
@@ -76,9 +77,21 @@ def difference(before: Record, after: Record) -> Record:
     return changed
 
 
+def _forget(world: World, record: Record) -> None:
+    """Pass over an event that is too old to be kept.
+
+    While time is made up for it still takes its id, so that a year in one go leaves the same ids as a year day by day.
+    """
+    if world.moment is not None and SHAPES[record["object"]].event:
+        world.new_id("evt")
+
+
 def _emit(world: World, record: Record, verb: str, previous: Record | None, created: int) -> None:
     stem = SHAPES[record["object"]].event
-    if not stem or not remembered(world, created):
+    if not stem:
+        return
+    if not remembered(world, created):
+        _forget(world, record)
         return
     content: dict[str, Any] = {"object": render(world, record, {})}
     if previous is not None:

@@ -73,6 +73,8 @@ def _expand(world: World, body: Record, expansions: Mapping[str, Expansion], tre
         match expansion:
             case Part() if wanted is None:
                 body.pop(name, None)
+            case Link(table) if wanted is not None and isinstance(value, list):
+                body[name] = [_linked(world, table, id, wanted) for id in value]
             case Link(table) if wanted is not None and value is not None:
                 body[name] = _linked(world, table, value, wanted)
             case Inside(inner) if isinstance(value, dict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -28,7 +29,7 @@ from reconciler.emulator.shapes.registry import SHAPES
 from reconciler.emulator.wire import raw_of
 from reconciler.emulator.world import World
 
-ACCOUNT = frozenset({"country", "created", "default_currency", "disabled", "id"})
+ACCOUNT = frozenset({"country", "created", "default_currency", "disabled", "id", "tax_places"})
 
 
 class SeedError(ValueError):
@@ -83,7 +84,9 @@ def load_seed(world: World, document: Mapping[str, Any]) -> None:
         problems += _attempt(place, finish)
     if problems:
         raise SeedError(problems)
-    for name in ("account_id", "country", "created", "default_currency", "disabled", "keys", "tables", "sequence"):
+    for name in ("account_id", "country", "created", "default_currency", "disabled", "keys"):
+        setattr(world, name, getattr(trial, name))
+    for name in ("tables", "tax_places", "sequence"):
         setattr(world, name, getattr(trial, name))
 
 
@@ -109,7 +112,16 @@ def _set_account(world: World, account: Any) -> list[str]:
     if not isinstance(disabled, list) or not set(map(str, disabled)) <= set(SHAPES):
         return [*problems, f"account: disabled must be a list of resources, such as billing.credit_grant: {disabled}"]
     world.disabled = set(disabled)
+    places = account.get("tax_places", world.tax_places)
+    if not isinstance(places, dict) or not all(_is_percentage(rate) for rate in places.values()):
+        wanted = 'must say percentages in quotes by country or state, as {"DE": "19", "US-NY": "8.875"}'
+        return [*problems, f"account: tax_places {wanted}: {places}"]
+    world.tax_places = dict(places)
     return problems
+
+
+def _is_percentage(rate: Any) -> bool:
+    return isinstance(rate, str) and re.fullmatch(r"\d{1,2}(\.\d{1,4})?", rate) is not None
 
 
 def _set_keys(world: World, keys: Any) -> list[str]:

@@ -34,6 +34,7 @@ def dump_world(world: World) -> dict[str, Any]:
             "log": list(world.log),
             "now": world.now(),
             "sequence": dict(world.sequence),
+            "tax_places": dict(world.tax_places),
             "tables": {name: list(table) for name, table in world.tables.items()},
         }
 
@@ -51,6 +52,7 @@ def parse_world(document: dict[str, Any], clock: Clock | None = None) -> World:
     world.limit(LimitMode(document["limits"]))
     world.log = list(document["log"])
     world.sequence = dict(document["sequence"])
+    world.tax_places = dict(document.get("tax_places", {}))
     # A clock that was advanced before must not stand behind what was created since.
     world.clock.advance(max(document["now"] - world.clock(), 0))
     for name, records in document["tables"].items():

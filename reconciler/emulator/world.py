@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from reconciler.emulator.clock import Clock, SystemClock
+from reconciler.emulator.due import DUES
 from reconciler.emulator.faults import Fault, Faults, Hook
 from reconciler.emulator.idempotency import IdempotencyRecords
 from reconciler.emulator.key import Key, check_prefixes
@@ -39,14 +41,16 @@ LOOKUPS: dict[str, dict[str, Lookup]] = {
     "product": {"active": _field("active")},
     "price": {"active": _field("active"), "product": _field("product"), "lookup_key": _field("lookup_key")},
     "coupon": {},
+    "discount": {},
     "promotion_code": {
         "code": lambda record: (record["code"].lower(),),
         "coupon": _field("coupon"),
         "customer": _field("customer"),
     },
     "tax_rate": {"active": _field("active")},
+    "test_helpers.test_clock": {},
     "billing.meter": {"status": _field("status"), "event_name": _field("event_name")},
-    "customer": {"email": _field("email")},
+    "customer": {"email": _field("email"), "test_clock": _field("test_clock")},
     "subscription": {
         "customer": _field("customer"),
         "item": _items_of,
@@ -66,7 +70,18 @@ LOOKUPS: dict[str, dict[str, Lookup]] = {
 
 
 # What a copy of a world has of its own.
-COPIED = ("clock", "keys", "tables", "deleted_customers", "disabled", "sequence", "idempotency", "limits", "faults")
+COPIED = (
+    "clock",
+    "keys",
+    "tables",
+    "deleted_customers",
+    "disabled",
+    "sequence",
+    "idempotency",
+    "limits",
+    "faults",
+    "tax_places",
+)
 
 
 @dataclass(frozen=True)
@@ -92,12 +107,16 @@ class World:
         self.account_id = account_id
         self.livemode = livemode
         self.clock: Clock = clock or SystemClock()
+        # The moment that is being lived while time is made up for, or the time of a test clock.
+        self.moment: int | None = None
         self.keys = dict(keys) if keys is not None else {f"sk_{self.mode}_emulator": Key()}
         check_prefixes(self.keys, livemode)
         self.country = country
         self.default_currency = default_currency
         self.created = self.now()
-        self.tables = {name: Table(lookups) for name, lookups in LOOKUPS.items()}
+        self.tables = {name: Table(lookups, DUES.get(name)) for name, lookups in LOOKUPS.items()}
+        # What Stripe Tax collects: percentages by country or country and state ("DE", "US-NY"). Empty: not set up.
+        self.tax_places: dict[str, str] = {}
         self.deleted_customers: set[str] = set()
         # The resources that the account is not set up to use: every request for one is refused.
         self.disabled: set[str] = set()
@@ -115,8 +134,30 @@ class World:
         return "live" if self.livemode else "test"
 
     def now(self) -> int:
-        """The time in epoch seconds."""
+        """The time in epoch seconds: the moment that is being lived, which may lie before the clock's."""
+        return self.real_now() if self.moment is None else self.moment
+
+    def real_now(self) -> int:
+        """The time of the world's own clock."""
         return int(self.clock())
+
+    def clock_of(self, customer: Record) -> str:
+        """The test clock that a customer lives by; empty for the world's own."""
+        return customer.get("test_clock") or ""
+
+    def time_of(self, clock: str) -> int | None:
+        """The moment at which what lives by a test clock lives; None for the world's own."""
+        record = self.tables["test_helpers.test_clock"].get(clock)
+        return None if record is None else int(record["frozen_time"])
+
+    @contextmanager
+    def at(self, moment: int | None) -> Iterator[None]:
+        """Live another moment for a while; None is the clock's own."""
+        before, self.moment = self.moment, moment
+        try:
+            yield
+        finally:
+            self.moment = before
 
     def new_id(self, prefix: str) -> str:
         """The next id of a sequence: `price_000001`."""

@@ -164,6 +164,34 @@ def test_customers_and_subscriptions(v1: Any) -> None:
     assert [s.status for s in v1.subscriptions.list({"status": "all"})] == ["canceled", "canceled"]
 
 
+def test_schedules_and_what_they_bill(v1: Any, world: World) -> None:
+    product = v1.products.create({"name": "P"})
+    terms = {"currency": "usd", "product": product.id, "unit_amount": 500, "recurring": {"interval": "month"}}
+    customer = v1.customers.create({"email": "a@example.com"})
+    phase: dict[str, Any] = {
+        "items": [{"price": v1.prices.create(terms).id, "quantity": 3}],
+        "duration": {"interval": "month"},
+    }
+    schedules = v1.subscription_schedules
+    made = schedules.create({"customer": customer.id, "start_date": START + 86400, "phases": [phase]})
+    assert (made.status, made.phases[0].start_date) == ("not_started", START + 86400)
+    with pytest.raises(stripe.InvalidRequestError, match="missing at least one phase with a `start_date`"):
+        schedules.update(made.id, {"phases": [phase]})
+    later = {**phase, "start_date": START + 2 * 86400, "items": [{**phase["items"][0], "quantity": 1}]}
+    assert schedules.update(made.id, {"phases": [later], "metadata": {"a": "b"}}).metadata["a"] == "b"
+    world.clock.advance(3 * 86400)
+    begun = schedules.retrieve(made.id, {"expand": ["subscription"]})
+    assert (begun.status, begun.subscription.status) == ("active", "past_due")
+    (invoice,) = v1.invoices.list({"subscription": begun.subscription.id}).data
+    assert (invoice.total, invoice.created, invoice.status) == (500, START + 2 * 86400, "open")
+    assert schedules.release(made.id).released_subscription == begun.subscription.id
+    with pytest.raises(stripe.InvalidRequestError, match="currently in the `released` status"):
+        schedules.cancel(made.id)
+    other = schedules.create({"customer": customer.id, "start_date": START + 9 * 86400, "phases": [phase]})
+    assert schedules.cancel(other.id, {"invoice_now": False, "prorate": False}).status == "canceled"
+    assert [one.id for one in schedules.list({"scheduled": True})] == []
+
+
 def test_events_tell_what_changed_and_why(v1: Any) -> None:
     product = v1.products.create({"name": "P", "metadata": {"a": "1"}}, {"idempotency_key": "k1"})
     v1.products.update(product.id, {"name": "Q", "metadata": {"b": "2"}}, {"idempotency_key": "k2"})

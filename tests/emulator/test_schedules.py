@@ -186,5 +186,13 @@ def test_only_keys_with_the_permission_read_them(world: World) -> None:
     world.keys |= {"rk_test_a": Key(allowed), "rk_test_b": Key(frozenset({"rak_subscription_read"}))}
     assert Caller(world, "rk_test_a").get(PATH).status == 200
     assert Caller(world, "rk_test_b").get(PATH).status == 403
-    assert Caller(world).post(PATH, {"customer": "cus_1"}).code == "emulator_gap"
-    assert Caller(world).post(f"{PATH}/sub_sched_1/release").code == "emulator_gap"
+    assert Caller(world, "rk_test_a").post(PATH, {"customer": "cus_1"}).status == 403
+
+
+def test_what_a_history_wrote_is_not_changed_by_requests(call: Caller) -> None:
+    found = one_of_each(call)
+    for status in ("not_started", "active"):
+        for path in ("", "/cancel", "/release"):
+            assert call.post(f"{PATH}/{found[status]}{path}").code == "emulator_gap"
+    call.world.clock.advance(90 * DAY)
+    assert call.get(f"{PATH}/{found['not_started']}").body["status"] == "not_started"

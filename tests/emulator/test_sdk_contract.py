@@ -18,6 +18,7 @@ from reconciler.emulator.metadata import Metadata
 from reconciler.emulator.schema import GAP, Array, Either, Hash, Kind, Map, WordOr
 from reconciler.emulator.world import World
 from tests.emulator.client import Caller
+from tests.emulator.refused import REFUSED
 from tests.emulator.sdk_contract import missing, paths, required, validator
 
 CONTRACT = {
@@ -59,6 +60,15 @@ CONTRACT = {
     ("get", "/v1/subscriptions/{id}"): "SubscriptionRetrieveParams",
     ("get", "/v1/subscriptions"): "SubscriptionListParams",
     ("delete", "/v1/subscriptions/{id}"): "SubscriptionCancelParams",
+    ("post", "/v1/subscription_schedules"): "SubscriptionScheduleCreateParams",
+    ("post", "/v1/subscription_schedules/{id}"): "SubscriptionScheduleUpdateParams",
+    ("post", "/v1/subscription_schedules/{id}/cancel"): "SubscriptionScheduleCancelParams",
+    ("post", "/v1/subscription_schedules/{id}/release"): "SubscriptionScheduleReleaseParams",
+    ("post", "/v1/test_helpers/test_clocks"): "test_helpers.TestClockCreateParams",
+    ("post", "/v1/test_helpers/test_clocks/{id}/advance"): "test_helpers.TestClockAdvanceParams",
+    ("get", "/v1/test_helpers/test_clocks/{id}"): "test_helpers.TestClockRetrieveParams",
+    ("get", "/v1/test_helpers/test_clocks"): "test_helpers.TestClockListParams",
+    ("delete", "/v1/test_helpers/test_clocks/{id}"): "test_helpers.TestClockDeleteParams",
     ("get", "/v1/subscription_items/{id}"): "SubscriptionItemRetrieveParams",
     ("get", "/v1/subscription_items"): "SubscriptionItemListParams",
     ("get", "/v1/subscription_schedules/{id}"): "SubscriptionScheduleRetrieveParams",
@@ -93,58 +103,6 @@ CONTRACT = {
     ("get", "/v1/account"): "AccountRetrieveCurrentParams",
     ("get", "/v1/accounts/{id}"): "AccountRetrieveParams",
 }
-
-# Parameters that Stripe takes and that the emulator answers with 501, over all endpoints.
-REFUSED = frozenset(
-    {
-        "add_invoice_items",
-        "application_fee_percent",
-        "automatic_tax",
-        "backdate_start_date",
-        "billing_cycle_anchor",
-        "billing_cycle_anchor_config",
-        "billing_mode",
-        "billing_schedules",
-        "billing_thresholds",
-        "cancel_at",
-        "cancellation_details",
-        "cancellation_details.feedback_option",
-        "cash_balance",
-        "customer_account",
-        "default_payment_method",
-        "default_source",
-        "default_tax_rates",
-        "discounts",
-        "invoice_settings",
-        "invoice_settings.default_payment_method",
-        "items",
-        "items.[].billing_thresholds",
-        "items.[].current_trial",
-        "items.[].discounts",
-        "items.[].plan",
-        "items.[].price_data",
-        "items.[].tax_rates",
-        "off_session",
-        "on_behalf_of",
-        "pause_collection",
-        "payment_behavior",
-        "payment_method",
-        "payment_settings",
-        "pending_invoice_item_interval",
-        "plan",
-        "proration_behavior",
-        "proration_date",
-        "source",
-        "tax",
-        "tax_id_data",
-        "test_clock",
-        "transfer_data",
-        "trial_end",
-        "trial_from_plan",
-        "trial_settings",
-        "validate",
-    }
-)
 
 
 def params_class(name: str) -> type[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from random import Random
 
+from reconciler.emulator.billing.passage import elapse
 from reconciler.emulator.history import clientele, credits, payments, timetable, trade
 from reconciler.emulator.history.draw import Happening
 from reconciler.emulator.rules.credit import settle
@@ -66,8 +67,9 @@ def happen(world: World, random: Random) -> str:
     """Let one thing happen at the world's now, and return its name. The clock may stand still meanwhile."""
     functions, weights = list(HAPPENINGS), list(HAPPENINGS.values())
     with world.lock:
-        # What expired since the last time did so before anything else happens.
+        # What expired or was billed since the last time did so before anything else happens.
         settle(world)
+        elapse(world)
         while True:
             chosen = random.choices(functions, weights)[0]
             if chosen(world, random):

@@ -8,7 +8,7 @@ from reconciler.emulator.commit import add, advance, replace
 from reconciler.emulator.history.draw import draw
 from reconciler.emulator.rules.billing import Bill, Outcome, bill
 from reconciler.emulator.shapes import charge
-from reconciler.emulator.shapes.invoice import total_of
+from reconciler.emulator.shapes.invoice import due_of
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
 
@@ -18,7 +18,7 @@ def invoice_paid(world: World, random: Random) -> bool:
     found = _open(world, random)
     if found is None:
         return False
-    now, due = world.now(), max(total_of(found), 0)
+    now, due = world.now(), due_of(found)
     owner = world.tables["customer"].get(found["customer"])
     assert owner is not None, "only invoices of customers that are there are drawn"
     method = owner["invoice_settings"]["default_payment_method"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
+from fractions import Fraction
+from math import floor
 
 from reconciler.emulator.wire import Record
 
@@ -17,11 +19,20 @@ THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 
 def amount_of(price: Record, quantity: int) -> int:
     """The amount of an invoice line; only the end of the sum is rounded, half of a unit upwards."""
+    return rounded(exact_of(price, quantity))
+
+
+def exact_of(price: Record, quantity: int) -> Fraction:
+    """What a price asks for a quantity, to the last fraction of a minor unit."""
     if price["billing_scheme"] == "tiered":
-        exact = _tiered(price, quantity)
-    else:
-        exact = Decimal(price["unit_amount_decimal"] or 0) * _packs(price, quantity)
-    return int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+        return _tiered(price, quantity)
+    return Fraction(price["unit_amount_decimal"] or 0) * _packs(price, quantity)
+
+
+def rounded(exact: Fraction) -> int:
+    """Whole minor units, half of one away from zero: what is credited is rounded as what is charged."""
+    whole = floor(abs(exact) + Fraction(1, 2))
+    return whole if exact >= 0 else -whole
 
 
 def _packs(price: Record, quantity: int) -> int:
@@ -33,12 +44,12 @@ def _packs(price: Record, quantity: int) -> int:
     return -(-quantity // size) if transform["round"] == "up" else quantity // size
 
 
-def _tiered(price: Record, quantity: int) -> Decimal:
+def _tiered(price: Record, quantity: int) -> Fraction:
     """Graduated tiers each price their own units; of volume tiers, the one reached prices all units."""
-    total, below = Decimal(0), 0
+    total, below = Fraction(0), 0
     for tier in price["tiers"]:
         reached = tier["up_to"] is None or quantity <= tier["up_to"]
-        unit, flat = (Decimal(tier[f"{name}_amount_decimal"] or 0) for name in ("unit", "flat"))
+        unit, flat = (Fraction(tier[f"{name}_amount_decimal"] or 0) for name in ("unit", "flat"))
         if price["tiers_mode"] == "volume":
             if reached:
                 return quantity * unit + flat

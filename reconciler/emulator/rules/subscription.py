@@ -6,7 +6,7 @@ import calendar
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from reconciler.emulator.commit import replace
+from reconciler.emulator.commit import advance, replace
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
 
@@ -28,12 +28,25 @@ def period_end(start: int, recurring: Record) -> int:
 
 def end_subscription(world: World, record: Record, details: dict[str, Any]) -> Record:
     """Cancel at once, and tell of the deletion as Stripe names it."""
-    now = world.now()
     cancellation = {
         "comment": details.get("comment"),
         "feedback": details.get("feedback"),
         "feedback_option": None,
         "reason": "cancellation_requested",
     }
-    ended = {"status": "canceled", "canceled_at": now, "ended_at": now, "cancellation_details": cancellation}
-    return replace(world, {**record, **ended}, "deleted")
+    return finish(world, {**record, "canceled_at": world.now(), "cancellation_details": cancellation})
+
+
+def finish(world: World, record: Record) -> Record:
+    """End a subscription now, and with it what lives by it: its drafts are not sent, its schedule is canceled."""
+    now = world.now()
+    if "life" in record:
+        for draft in world.tables["invoice"].having("subscription", record["id"]):
+            if draft["status"] == "draft" and "life" in draft and draft["created"] < now:
+                replace(world, {**draft, "life": {**draft["life"], "stuck": True}})
+    holder = world.tables["subscription_schedule"].get(record.get("schedule") or "")
+    if holder is not None and "life" in holder:
+        if holder["status"] == "active":
+            advance(world, {**holder, "status": "canceled", "canceled_at": now}, "canceled")
+        record = {**record, "schedule": None}
+    return replace(world, {**record, "status": "canceled", "ended_at": now}, "deleted")

@@ -201,6 +201,9 @@ def list_(world: World, call: Call) -> Answer:
     cycle = params.get("recurring", {})
 
     def passes(record: Record) -> bool:
+        # Stripe lists no price that was made within another request.
+        if record.get("inline"):
+            return False
         if keys is not None and record["lookup_key"] not in keys:
             return False
         if cycle and any((record["recurring"] or {}).get(name) != value for name, value in cycle.items()):

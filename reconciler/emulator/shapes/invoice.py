@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.emulator.shapes.shape import Beyond, Expansion, Inside, Link, Rows, Shape
+from reconciler.emulator.shapes.tax_rate import shown_rates
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
 
@@ -64,7 +66,9 @@ UNSET: Record = {
 }
 # Of a record, what is shown elsewhere than at its top.
 MOMENTS = ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
-KEPT = frozenset({*MOMENTS, "paid_off_stripe", "subscription", "subscription_metadata"})
+KEPT = frozenset({*MOMENTS, "amount_due", "life", "paid_off_stripe", "subscription", "subscription_metadata"})
+# Of a line, what only some have.
+GIVEN = ("discounts", "invoice_item", "metadata", "proration", "subscription_item", "taxes", "untaxed")
 NO_CREDIT: Record = {"credited_items": None}
 
 
@@ -100,24 +104,38 @@ def build(world: World, values: dict[str, Any], id: str, created: int) -> Record
         record["subscription_metadata"] = subscription["metadata"]
     if subscription["collection_method"] == "send_invoice":
         record["collection_method"] = "send_invoice"
-    return record
+    same = ("default_tax_rates", "discounts", "test_clock")
+    return record | {name: subscription[name] for name in same if subscription.get(name)}
 
 
 def build_line(world: World, values: dict[str, Any]) -> Record:
     """One line: `amount`, `price` (id), `quantity`, `start` and `end` of what it pays for, `description`; and, if need
-    be, `subscription_item` (id), `metadata`, and `proration` for what was billed between two periods.
+    be, `subscription_item` and `invoice_item` (ids), `metadata`, `proration` for what was billed between two periods,
+    and what `billing.reckoning` makes of a line: `discounts`, `taxes`, `untaxed`.
     """
     same = ("amount", "description", "end", "price", "quantity", "start")
     return {
         "id": world.new_id("il"),
         **{name: values[name] for name in same},
-        **{name: values[name] for name in ("metadata", "proration", "subscription_item") if values.get(name)},
+        **{name: values[name] for name in GIVEN if values.get(name)},
     }
 
 
+def net_of(line: Record) -> int:
+    """What a line comes to after its discounts, before taxes that are not in it yet."""
+    return int(line["amount"] - sum(amount for _, amount in line.get("discounts", ())))
+
+
 def total_of(record: Record) -> int:
-    """What all lines come to."""
-    return sum(line["amount"] for line in record["lines"])
+    """What all lines come to, with discounts and taxes."""
+    added = (tax["amount"] for line in record["lines"] for tax in line.get("taxes", ()) if not tax["inclusive"])
+    return int(sum(net_of(line) for line in record["lines"]) + sum(added))
+
+
+def due_of(record: Record) -> int:
+    """What is left to pay after the customer's balance."""
+    due: int = record["amount_due"] if "amount_due" in record else max(total_of(record), 0)
+    return due
 
 
 def rows_of(record: Record) -> list[Record]:
@@ -128,10 +146,10 @@ def rows_of(record: Record) -> list[Record]:
 
 def present(world: World, record: Record) -> Record:
     """The whole invoice, with its first lines."""
-    status, total = record["status"], total_of(record)
-    due = max(total, 0)
+    status, total, due = record["status"], total_of(record), due_of(record)
     paid = due if status == "paid" else 0
     rows = record["lines"]
+    taxes = [tax for line in rows for tax in line.get("taxes", ())]
     url = f"/v1/invoices/{record['id']}/lines"
     first = [present_line(world, row) for row in rows_of({**record, "lines": rows[:SHOWN_LINES]})]
     shown = {
@@ -142,19 +160,22 @@ def present(world: World, record: Record) -> Record:
         "amount_paid": paid,
         "amount_remaining": due - paid,
         "attempted": record.get("attempt_count", 0) > 0 or status == "paid",
-        "auto_advance": status in ("draft", "open"),
+        "auto_advance": status in ("draft", "open") and not record.get("life", {}).get("stuck", False),
         "effective_at": record.get("finalized_at"),
-        "ending_balance": None if status == "draft" else 0,
+        "default_tax_rates": shown_rates(world, record.get("default_tax_rates", ())),
+        "ending_balance": None if status == "draft" else record.get("ending_balance", 0),
         "hosted_invoice_url": None,
         "invoice_pdf": None,
         "lines": {"object": "list", "data": first, "has_more": len(rows) > SHOWN_LINES, "url": url},
         "livemode": world.livemode,
         "parent": _parent(record),
         "status_transitions": {name: record.get(name) for name in MOMENTS},
-        "subtotal": total,
-        "subtotal_excluding_tax": total,
+        "subtotal": sum(line["amount"] for line in rows),
+        "subtotal_excluding_tax": sum(line.get("untaxed", line["amount"]) for line in rows),
         "total": total,
-        "total_excluding_tax": total,
+        "total_discount_amounts": _summed(line.get("discounts", ()) for line in rows),
+        "total_excluding_tax": total - sum(tax["amount"] for tax in taxes),
+        "total_taxes": [_tax(tax) for tax in _by_rate(taxes)],
     }
     if record.get("paid_off_stripe"):
         shown["amount_paid_off_stripe"] = paid
@@ -163,6 +184,35 @@ def present(world: World, record: Record) -> Record:
         shown["hosted_invoice_url"] = hosted
         shown["invoice_pdf"] = f"https://pay.stripe.com/invoice/{world.account_id}/{record['id']}/pdf"
     return shown
+
+
+def _summed(lines: Iterable[Iterable[tuple[str, int]]]) -> list[Record]:
+    sums: dict[str, int] = {}
+    for discounts in lines:
+        for id, amount in discounts:
+            sums[id] = sums.get(id, 0) + amount
+    return [{"amount": amount, "discount": id} for id, amount in sums.items()]
+
+
+def _by_rate(taxes: list[Record]) -> list[Record]:
+    """One entry a rate; the amounts of all lines added up."""
+    sums: dict[tuple[Any, ...], Record] = {}
+    for tax in taxes:
+        key = (tax["rate"], tax["inclusive"], tax["reason"])
+        before = sums.get(key, {**tax, "amount": 0, "taxable": 0})
+        sums[key] = {**before, **{name: before[name] + tax[name] for name in ("amount", "taxable")}}
+    return list(sums.values())
+
+
+def _tax(tax: Record) -> Record:
+    return {
+        "amount": tax["amount"],
+        "tax_behavior": "inclusive" if tax["inclusive"] else "exclusive",
+        "tax_rate_details": None if tax["rate"] is None else {"tax_rate": tax["rate"]},
+        "taxability_reason": tax["reason"],
+        "taxable_amount": tax["taxable"],
+        "type": "tax_rate_details",
+    }
 
 
 def _parent(record: Record) -> Record | None:
@@ -183,7 +233,7 @@ def present_line(world: World, row: Record) -> Record:
         "amount": row["amount"],
         "currency": row["currency"],
         "description": row["description"],
-        "discount_amounts": [],
+        "discount_amounts": [{"amount": amount, "discount": id} for id, amount in row.get("discounts", ())],
         "discountable": not row.get("proration", False),
         "discounts": [],
         "invoice": row["invoice"],
@@ -201,20 +251,22 @@ def present_line(world: World, row: Record) -> Record:
         "quantity_decimal": str(quantity),
         "subscription": row["of"],
         "subtotal": row["amount"],
-        "taxes": [],
+        "taxes": [_tax(tax) for tax in row.get("taxes", ())],
     }
 
 
 def _line_parent(row: Record) -> Record | None:
-    if "subscription_item" not in row:
-        return None
     details = {
-        "invoice_item": None,
+        "invoice_item": row.get("invoice_item"),
         "proration": row.get("proration", False),
         "proration_details": NO_CREDIT,
         "subscription": row["of"],
-        "subscription_item": row["subscription_item"],
     }
+    if "subscription_item" not in row:
+        if "invoice_item" not in row:
+            return None
+        return {"invoice_item_details": details, "subscription_item_details": None, "type": "invoice_item_details"}
+    details["subscription_item"] = row["subscription_item"]
     return {"invoice_item_details": None, "subscription_item_details": details, "type": "subscription_item_details"}
 
 
@@ -235,7 +287,7 @@ INVOICE = Shape(
         "customer": Link("customer"),
         "default_payment_method": Link("payment_method"),
         "default_source": Beyond(),
-        "discounts": Beyond(),
+        "discounts": Link("discount"),
         "latest_revision": Link("invoice"),
         "lines": Rows(_LINE),
         "on_behalf_of": Beyond(),

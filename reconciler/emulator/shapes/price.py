@@ -93,7 +93,9 @@ def present(world: World, record: Record) -> Record:
             currency: {name: value for name, value in values.items() if name != "tiers"}
             for currency, values in options.items()
         }
-    return {**record, "currency_options": options}
+    shown = {**record, "currency_options": options}
+    shown.pop("inline", None)
+    return shown
 
 
 PRICE = Shape("price", "price", present, {"product": Link("product"), "tiers": Part(), "currency_options": Part()})

@@ -9,6 +9,7 @@ from reconciler.emulator.shapes.credit_balance_summary import CREDIT_BALANCE_SUM
 from reconciler.emulator.shapes.credit_balance_transaction import CREDIT_BALANCE_TRANSACTION
 from reconciler.emulator.shapes.credit_grant import CREDIT_GRANT
 from reconciler.emulator.shapes.customer import CUSTOMER
+from reconciler.emulator.shapes.discount import DISCOUNT
 from reconciler.emulator.shapes.event import EVENT
 from reconciler.emulator.shapes.feature import FEATURE
 from reconciler.emulator.shapes.invoice import INVOICE, LINE_ITEM
@@ -22,6 +23,7 @@ from reconciler.emulator.shapes.shape import Shape
 from reconciler.emulator.shapes.subscription import SUBSCRIPTION, SUBSCRIPTION_ITEM
 from reconciler.emulator.shapes.subscription_schedule import SUBSCRIPTION_SCHEDULE
 from reconciler.emulator.shapes.tax_rate import TAX_RATE
+from reconciler.emulator.shapes.test_clock import TEST_CLOCK
 
 SHAPES: dict[str, Shape] = {
     shape.table: shape
@@ -30,8 +32,10 @@ SHAPES: dict[str, Shape] = {
         PRODUCT,
         PRICE,
         COUPON,
+        DISCOUNT,
         PROMOTION_CODE,
         TAX_RATE,
+        TEST_CLOCK,
         METER,
         CUSTOMER,
         PAYMENT_METHOD,

@@ -8,11 +8,13 @@ from reconciler.emulator.metadata import merge
 from reconciler.emulator.shapes.price import PRICE
 from reconciler.emulator.shapes.price import present as present_price
 from reconciler.emulator.shapes.shape import Beyond, Expansion, Inside, Link, Rows, Shape
+from reconciler.emulator.shapes.tax_rate import shown_rates
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
 
 SHOWN_ITEMS = 10
-# What the emulator never sets, as Stripe shows it when nothing is set.
+OWN_TAX: Record = {"disabled_reason": None, "enabled": True, "liability": {"account": None, "type": "self"}}
+# What Stripe shows when nothing is set; most of it the emulator never sets.
 UNSET: Record = {
     "application": None,
     "application_fee_percent": None,
@@ -92,6 +94,7 @@ def build_line(world: World, values: dict[str, Any], start: int, end: int) -> Re
         "metadata": merge({}, values.get("metadata", {})),
         "price": values["price"],
         "quantity": None if metered else values.get("quantity", 1),
+        **({"tax_rates": values["tax_rates"]} if values.get("tax_rates") else {}),
     }
 
 
@@ -100,7 +103,10 @@ def present(world: World, record: Record) -> Record:
     rows = [present_line(world, row) for row in rows_of(record)[:SHOWN_ITEMS]]
     url = f"/v1/subscription_items?subscription={record['id']}"
     lines = {"object": "list", "data": rows, "has_more": len(record["items"]) > SHOWN_ITEMS, "url": url}
-    return {**UNSET, **record, "items": lines}
+    rates = shown_rates(world, record.get("default_tax_rates", ()))
+    shown = {**UNSET, **record, "default_tax_rates": rates, "items": lines}
+    shown.pop("life", None)
+    return shown
 
 
 def rows_of(record: Record) -> list[Record]:
@@ -126,7 +132,7 @@ def present_line(world: World, line: Record) -> Record:
         "plan": _plan(price),
         "price": present_price(world, price),
         "subscription": line["subscription"],
-        "tax_rates": [],
+        "tax_rates": shown_rates(world, line.get("tax_rates", ())),
     }
     # Metered lines have no quantity at all.
     return shown if line["quantity"] is None else {**shown, "quantity": line["quantity"]}
@@ -160,7 +166,7 @@ SUBSCRIPTION = Shape(
         "customer": Link("customer"),
         "default_payment_method": Link("payment_method"),
         "default_source": Beyond(),
-        "discounts": Beyond(),
+        "discounts": Link("discount"),
         "items": Rows(_LINE),
         "latest_invoice": Link("invoice"),
         "pending_setup_intent": Beyond(),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.emulator.shapes.shape import Beyond, Inside, Link, Shape
+from reconciler.emulator.shapes.subscription import OWN_TAX
+from reconciler.emulator.shapes.subscription import UNSET as NO_SUBSCRIPTION
+from reconciler.emulator.shapes.tax_rate import shown_rates
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
 
-# What the emulator never sets, as Stripe shows it when nothing is set.
+# What Stripe shows when nothing is set; most of it the emulator never sets.
 UNSET: Record = {
     "application": None,
     "billing_mode": {"flexible": {"proration_discounts": "included"}, "type": "flexible", "updated_at": None},
@@ -59,6 +62,14 @@ PHASE: Record = {
     "transfer_data": None,
     "trial_end": None,
 }
+BILLS: Record = {
+    "account_tax_ids": None,
+    "custom_fields": None,
+    "days_until_due": None,
+    "description": None,
+    "footer": None,
+    "issuer": None,
+}
 ITEM: Record = {"billing_thresholds": None, "discounts": [], "metadata": {}, "tax_rates": []}
 
 
@@ -89,17 +100,43 @@ def current_phase(world: World, record: Record) -> Record | None:
 
 
 def present(world: World, record: Record) -> Record:
-    return {
+    shown = {
         **UNSET,
         **record,
         "current_phase": current_phase(world, record),
+        "default_settings": _defaults(record.get("default_settings", {})),
         "livemode": world.livemode,
-        "phases": [_phase(phase) for phase in record["phases"]],
+        "phases": [_phase(world, phase) for phase in record["phases"]],
     }
+    shown.pop("life", None)
+    return shown
 
 
-def _phase(phase: Record) -> Record:
-    return {**PHASE, **phase, "items": [{**ITEM, **item, "plan": item["price"]} for item in phase["items"]]}
+def _tax(given: Record) -> Record:
+    return OWN_TAX if given["enabled"] else dict(NO_SUBSCRIPTION["automatic_tax"])
+
+
+def _defaults(given: Record) -> Record:
+    shown = {**UNSET["default_settings"], **given}
+    if "automatic_tax" in given:
+        shown["automatic_tax"] = _tax(given["automatic_tax"])
+    bills = UNSET["default_settings"]["invoice_settings"]
+    return {**shown, "invoice_settings": {**bills, **given.get("invoice_settings", {})}}
+
+
+def _phase(world: World, phase: Record) -> Record:
+    shown = {**PHASE, **phase, "default_tax_rates": shown_rates(world, phase.get("default_tax_rates", ()))}
+    if "automatic_tax" in phase:
+        shown["automatic_tax"] = _tax(phase["automatic_tax"])
+    if "invoice_settings" in phase:
+        shown["invoice_settings"] = {**BILLS, **phase["invoice_settings"]}
+    extras = phase.get("add_invoice_items", ())
+    shown["add_invoice_items"] = [{**extra, "tax_rates": shown_rates(world, extra["tax_rates"])} for extra in extras]
+    shown["items"] = [
+        {**ITEM, **item, "plan": item["price"], "tax_rates": shown_rates(world, item.get("tax_rates", ()))}
+        for item in phase["items"]
+    ]
+    return shown
 
 
 SUBSCRIPTION_SCHEDULE = Shape(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.emulator.metadata import merge
@@ -34,6 +35,12 @@ def build(world: World, params: dict[str, Any], id: str, created: int) -> Record
 
 def present(world: World, record: Record) -> Record:
     return {**record, "percentage": number(record["percentage"])}
+
+
+def shown_rates(world: World, ids: Iterable[str]) -> list[Record]:
+    """The rates that another object names, whole as Stripe shows them there."""
+    found = [world.tables["tax_rate"].get(id) for id in ids]
+    return [present(world, record) for record in found if record is not None]
 
 
 TAX_RATE = Shape("tax_rate", "tax_rate", present, {})
