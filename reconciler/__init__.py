@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reconciler.core.resolved import Outcome, Resolved
-    from reconciler.engine.first_touch import BadExternalId, Bindings
+    from reconciler.engine.first_touch import BadEmail, BadExternalId, Bindings
     from reconciler.project import Project
 
-__all__ = ["BadExternalId", "Bindings", "Outcome", "Project", "Resolved"]
+__all__ = ["BadEmail", "BadExternalId", "Bindings", "Outcome", "Project", "Resolved"]
 
 _PLACES = {
+    "BadEmail": "engine.first_touch",
     "BadExternalId": "engine.first_touch",
     "Bindings": "engine.first_touch",
     "Outcome": "core.resolved",

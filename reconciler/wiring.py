@@ -18,6 +18,7 @@ from reconciler.adapters.sql_bindings import SqlBindings
 from reconciler.adapters.sql_customer_facts import SqlCustomerFacts
 from reconciler.adapters.sql_ledger import SqlLedger
 from reconciler.adapters.sql_locks import SqlLocks
+from reconciler.adapters.sql_mirror import SqlMirror
 from reconciler.adapters.sql_mirrors import SqlMirrors
 from reconciler.adapters.store_api import StoreApi
 from reconciler.adapters.stripe_api import ApiSettings, StripeApi
@@ -27,6 +28,7 @@ from reconciler.core.idempotency import Scope
 from reconciler.core.kind import Kind
 from reconciler.core.values import Secret
 from reconciler.engine.first_touch import Bindings
+from reconciler.engine.learning import learn_bindings
 from reconciler.engine.outside import Outside
 from reconciler.engine.target import Pins
 from reconciler.errors import BillplanError
@@ -35,7 +37,7 @@ from reconciler.kinds.customer_binding import customer_binding_kind
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.progress import Progress
 from reconciler.specfiles.project_file import KeySource, ProjectFile
-from reconciler.store.database import Database, open_database
+from reconciler.store.database import FEW_CONNECTIONS, Database, open_database
 from reconciler.store.location import sqlite_file
 
 # Of a first touch: somebody waits for the page, and others may wait for the same user.
@@ -55,6 +57,8 @@ class Wiring:
         """Close what was opened."""
         if "bindings" in self.__dict__:
             self.bindings.close()
+        if "_bindings_database" in self.__dict__:
+            self._bindings_database.close()
         if "database" in self.__dict__:
             self.database.close()
 
@@ -100,9 +104,24 @@ class Wiring:
     @cached_property
     def bindings(self) -> Bindings:
         """The bindings, as an application asks for them."""
-        scope = self._scope(self._account)
+        mirrors = SqlMirrors(lambda: self._bindings_database, self.clock, self.pins.livemode, self.has_store)
+        scope = self._scope(self.pins.account or mirrors.only_account())
         settings = ApiSettings(api_base=self._api_base, connect_seconds=5, read_seconds=10, retry=_IMPATIENT)
-        return Bindings(SqlBindings(self.database, scope), lambda: self._api(settings), scope, self.clock)
+        # Not before the account is known: a store that is not there must not be made by looking.
+        database = self._bindings_database
+        store, mirror = SqlBindings(database, scope), SqlMirror(database, scope.account, scope.livemode)
+
+        def learn() -> None:
+            learn_bindings(mirror, store, scope.project, self.clock.now())
+
+        return Bindings(store, lambda: self._api(settings), scope, self.clock, learn)
+
+    @cached_property
+    def _bindings_database(self) -> Database:
+        """The store, for an application: of a server's connections it takes few, since it has many processes."""
+        if sqlite_file(self._store_url, base_folder=self.file.folder) is not None:
+            return self.database
+        return open_database(self._store_url, base_folder=self.file.folder, connections=FEW_CONNECTIONS)
 
     @cached_property
     def outside(self) -> Outside:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 
-from reconciler import Project
+from reconciler import Outcome, Project, Resolved
 from reconciler.cli import billplan
 from reconciler.emulator.clock import FrozenClock, SystemClock
 from reconciler.emulator.seed import load_seed
@@ -18,6 +20,7 @@ from reconciler.emulator.server import Server, serve
 from reconciler.emulator.world import World
 from reconciler.mirrored import EVENT, MIRRORED
 from reconciler.store.mirror_tables import RAW_OBJECTS, TABLES
+from tests.emulator.client import Caller
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -90,10 +93,53 @@ def test_the_library_snippet_works(
     (tmp_path / "billing" / "specs").mkdir(parents=True)
     (tmp_path / "billing" / "billplan.yaml").write_text("version: 1\nproject: acme\nstripe: {mode: test}\n")
     (tmp_path / "billing" / "specs" / "a.yaml").write_text("products: {pro: {name: Pro}}\n")
-    (snippet,) = (b for b in blocks("python") if "Project.load" in b)
+    (snippet,) = (b for b in blocks("python") if "project.plan" in b)
     exec(compile(snippet, "README.md", "exec"), {})
     assert "create product.pro" in capsys.readouterr().out
     assert "acme-pro" in server.worlds[0].tables["product"]
+
+
+def test_the_readmes_mappings_and_bindings_validate(tmp_path: Path) -> None:
+    _, catalogue, mappings, bindings = blocks("yaml")
+    (tmp_path / "billplan.yaml").write_text("version: 1\nproject: acme\nstripe: {mode: test}\n")
+    for name, text in {"a": catalogue, "b": mappings, "c": bindings}.items():
+        (tmp_path / "specs").mkdir(exist_ok=True)
+        (tmp_path / "specs" / f"{name}.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "users.csv").write_text("id;name;email;stripe_id\nu1;Kim;kim@example.com;\nu2;;;cus_9\n")
+    with Project.load(tmp_path) as loaded:
+        assert {d.address.kind for d in loaded.validate()} >= {"feature", "product_mapping"}
+        found = loaded.specs.bindings
+    assert {row.external_id for row in found.rows} == {"user_42", "auth0|9f", "user_44", "u1", "u2"}
+    assert [source.key for source in found.from_metadata] == ["user_id"]
+
+
+def test_the_snippet_of_first_touch_binds_and_then_needs_no_key(
+    tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "billing").mkdir()
+    (tmp_path / "billing" / "billplan.yaml").write_text("version: 1\nproject: acme\nstripe: {mode: test}\n")
+    made = Caller(server.worlds[0]).make("/v1/customers", {"email": "gus@example.com"})
+    with Project.load("billing") as project:
+        project.sync().check()
+    (snippet,) = (b for b in blocks("python") if "bindings.resolve" in b)
+    for _ in range(2):
+        names: dict[str, Any] = {}
+        exec(compile(snippet, "README.md", "exec"), names)
+        names["project"].close()
+        assert capsys.readouterr().out == f"{made} () 0 {names['found'].as_of}\n"
+        monkeypatch.delenv("STRIPE_API_KEY", raising=False)
+    (metadata,) = (one["metadata"] for one in server.worlds[0].tables["customer"] if one["id"] == made)
+    assert metadata == {"billplan_id_acme": "user_7"}
+
+
+def test_what_resolve_answers_is_what_the_readme_lists() -> None:
+    (listed,) = re.findall(r"^\| `outcome` \|(.*)$", README, flags=re.MULTILINE)
+    assert re.findall(r"`(\w+)`", listed) == [str(outcome) for outcome in Outcome]
+    rows = re.findall(r"says who a user is.*?\n\n((?:\|.*\n)+)", README, flags=re.DOTALL)[0]
+    told = {*re.findall(r"^\| `(\w+)` \|", rows, flags=re.MULTILINE), "external_id"}
+    assert told == {field.name for field in fields(Resolved)}
 
 
 def test_the_quickstarts_plan_is_the_one_that_is_checked_in(server: Server) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Select, Table, and_, select
+from sqlalchemy import ColumnElement, Select, Table, and_, select
 
+from reconciler.core.bindings import BoundBy
 from reconciler.core.idempotency import Scope
 from reconciler.core.product_use import ACTIVE_STATUSES
 from reconciler.store.binding_tables import BINDINGS, MAPPED_PRODUCTS
@@ -18,6 +19,8 @@ SELECT b.customer,
        (SELECT t.as_of FROM {types} t
          WHERE t.account = b.account AND t.livemode = b.livemode AND t.type = 'subscription'
            AND t.created_after IS NULL),
+       (SELECT 1 FROM {mapped} a
+         WHERE a.account = b.account AND a.livemode = b.livemode AND a.project = b.project LIMIT 1),
        m.mapping, m.features
   FROM {bindings} b
   LEFT JOIN {subscriptions} s
@@ -28,6 +31,7 @@ SELECT b.customer,
   LEFT JOIN {mapped} m
     ON m.account = b.account AND m.livemode = b.livemode AND m.project = b.project AND m.product = i.product
  WHERE b.account = {mark} AND b.livemode = {mark} AND b.project = {mark} AND b.external_id = {mark}
+   AND b.bound_by <> '{reserved}'
 """
 
 _COLUMNS = "account, livemode, project, bound_by, bound_at, external_id, customer"
@@ -37,7 +41,8 @@ def bound_customer_text(backend: Backend) -> str:
     """The one statement that an application's every request makes.
 
     Its values are account, mode, project and external id; its rows the customer, up to when the mirror has every
-    change of all subscriptions, and a mapping with its features, for each item of a current subscription.
+    change of all subscriptions, 1 if the project has any mapping, and a mapping with its features, for each item of a
+    current subscription.
     """
     return _BOUND_CUSTOMER.format(
         bindings=_name(BINDINGS, backend),
@@ -47,6 +52,7 @@ def bound_customer_text(backend: Backend) -> str:
         mapped=_name(MAPPED_PRODUCTS, backend),
         active=", ".join(f"'{status}'" for status in ACTIVE_STATUSES),
         mark=_mark(backend),
+        reserved=BoundBy.RESERVED.value,
     )
 
 
@@ -61,6 +67,12 @@ def insert_text(backend: Backend) -> str:
     else:
         rows = "VALUES (?, ?, ?, ?, ?, ?, ?)"
     return f"{into} {rows} ON CONFLICT DO NOTHING"
+
+
+def of_project(scope: Scope, table: Table) -> ColumnElement[bool]:
+    """The rows that are a project's."""
+    of_mode = and_(table.c.account == scope.account, table.c.livemode == scope.livemode)
+    return and_(of_mode, table.c.project == scope.project)
 
 
 def whole_as_of(scope: Scope, type: str) -> Select[Any]:

@@ -116,7 +116,7 @@ def attention_command(call: Call, *, emails: bool) -> None:
 
 
 @bindings_command.command("resolve", short_help="Turn a filled-in list of bindings attention into spec rows.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="The spec file to write; default: stdout.")
 @project_options("text")
 def resolve_command(call: Call, file: Path, out: Path | None) -> None:

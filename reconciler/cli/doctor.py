@@ -10,8 +10,10 @@ import click
 from reconciler.cli.options import Call, project_options
 from reconciler.core.types import show_moment
 from reconciler.engine.doctor import Check, Health, examine
+from reconciler.engine.publishing import publishes
 from reconciler.errors import BillplanError, SpecError
 from reconciler.kinds import KINDS
+from reconciler.kinds.entitlement_feature import ENTITLEMENT_FEATURE
 from reconciler.project import Project
 from reconciler.views.page import Page
 
@@ -58,7 +60,8 @@ def _checks(project: Project) -> Iterator[Check]:
         yield Check(name="key", health=Health.FAILED, detail=error.message, hint=error.hint)
         return
     target_is_known = False
-    for check in examine(api, project.wiring.pins, project.wiring.clock, KINDS):
+    kinds = (*KINDS, ENTITLEMENT_FEATURE) if publishes(project.specs) else KINDS
+    for check in examine(api, project.wiring.pins, project.wiring.clock, kinds):
         target_is_known = target_is_known or (check.name == "clock" and check.health is Health.OK)
         yield check
     if target_is_known and store.health is Health.OK:

@@ -18,13 +18,16 @@ from reconciler.core.binding_targets import (
     listed,
     refuse_shared,
     rows_in_metadata,
+    split_off_skipped,
     take_off,
     target_of,
 )
 from reconciler.core.bindings import (
     KIND,
     Bound,
+    BoundBy,
     Customer,
+    WantedBinding,
     WantedBindings,
     binding_address,
     email_ref,
@@ -68,9 +71,12 @@ class _Planning:
     def __init__(self, wanted: WantedBindings, seen: BindingsSeen, project: str) -> None:
         self.attr = metadata_attr(project)
         self.held = held = Held(seen, project)
-        found, self.overruled = rows_in_metadata(wanted.from_metadata, wanted.rows, seen.customers)
-        rows = sorted((*wanted.rows, *found), key=lambda row: (row.external_id, row.source))
+        declared, skipped = split_off_skipped(wanted.rows, held)
+        found, self.overruled = rows_in_metadata(wanted.from_metadata, declared, seen.customers)
+        rows = sorted((*declared, *found), key=lambda row: (row.external_id, row.source))
         self.declared = {row.external_id for row in rows}
+        # One that another source knows by the customer's metadata is not left out after all.
+        self.skipped = [row for row in skipped if row.external_id not in self.declared]
         self.targets = refuse_shared(target_of(row, held, seen) for row in rows)
         self.changes: list[Change] = []
         self.steps: list[Step] = []
@@ -89,7 +95,9 @@ class _Planning:
             unmanaged={KIND: len(undeclared)} if undeclared else {},
             unchanged=self.unchanged,
             owned={KIND: len(self.held.bound.keys() | self.held.carriers.keys())},
-            diagnostics=tuple(d for d in (*self._counts(undeclared), *self._carried_twice()) if d is not None),
+            diagnostics=tuple(
+                d for d in (*self._counts(undeclared), *self._left_out(), *self._carried_twice()) if d is not None
+            ),
         )
 
     def _plan(self, target: Target) -> None:
@@ -119,7 +127,7 @@ class _Planning:
             return self._bound_elsewhere(target, customer, carriers[0].id)
         if held is not None and held != wanted and stored is None:
             return self._bound_otherwise(target, customer, held)
-        if held is None and len(customer.metadata) >= _MOST_KEYS:
+        if self.held.key not in customer.metadata and len(customer.metadata) >= _MOST_KEYS:
             refused = f"{customer.id} has {_MOST_KEYS} metadata keys, which is all that Stripe takes"
             return replace(target, refused=refused, hint="take one off it first; the binding needs one")
         return target
@@ -141,7 +149,7 @@ class _Planning:
 
     def _refused(self, target: Target) -> Change:
         return Change(
-            address=binding_address(target.row.external_id),
+            address=target.row.address,
             action=Action.REFUSED,
             change_class=ChangeClass.ENTITLEMENT,
             reason=target.refused,
@@ -158,7 +166,7 @@ class _Planning:
         change = self._change(wanted, customer, reason)
         notes = (target.note,) if target.note else ()
         self.changes.append(replace(change, source=target.row.source, notes=notes))
-        self.steps.append(self._step(wanted, customer))
+        self.steps.append(self._step(wanted, customer, by_email=target.by_email and stored is None))
 
     def _change(self, external_id: str, customer: Customer, reason: str) -> Change:
         return Change(
@@ -168,12 +176,14 @@ class _Planning:
             reason=reason,
             remote_id=customer.id,
             after={self.attr: external_id},
-            diffs=(FieldDiff(name=self.attr, before=self.held.of(customer), after=external_id),),
+            diffs=(FieldDiff(name=self.attr, before=self.held.written(customer), after=external_id),),
             verb="bind",
         )
 
-    def _step(self, external_id: str, customer: Customer) -> Step:
+    def _step(self, external_id: str, customer: Customer, *, by_email: bool = False) -> Step:
         address = binding_address(external_id)
+        # The e-mail itself stays in the specs: an apply compares it.
+        found_by: dict[str, Value] = {"email": email_ref(external_id)} if by_email else {}
         return Step(
             id=f"{address}/bind",
             address=address,
@@ -182,7 +192,7 @@ class _Planning:
             method="post",
             path=f"{_PATH}/{customer.id}",
             params={"metadata": {self.held.key: external_id}},
-            precondition=Unchanged(remote_id=customer.id, before={self.attr: self.held.of(customer)}),
+            precondition=Unchanged(remote_id=customer.id, before={self.attr: self.held.written(customer), **found_by}),
             expect={self.attr: external_id},
             undo=_UNDO,
         )
@@ -231,7 +241,7 @@ class _Planning:
     def _repair(self, undeclared: Mapping[str, Customer]) -> None:
         """Write what the store has and the metadata has not: a first touch may have died in between."""
         for id, customer in sorted(undeclared.items()):
-            held = self.held.of(customer)
+            held = self.held.written(customer)
             free = not self.held.carriers.get(id) and customer.id not in self.named
             if id in self.held.bound and held != id and free:
                 how = "it was bound on first touch or by a plan, and"
@@ -245,7 +255,7 @@ class _Planning:
             self._drifted(bound, customer)
             for bound in self.held.bound.values()
             if (customer := self.held.customers.by_id.get(bound.customer)) is not None
-            and (held := self.held.of(customer)) != bound.external_id
+            and (held := self.held.written(customer)) != bound.external_id
             and (held is not None or bound.external_id in self.declared)
         ]
         return sorted(found, key=lambda one: one.address)
@@ -257,10 +267,12 @@ class _Planning:
             name=self.attr,
             applied=bound.external_id,
             known=True,
-            live=self.held.of(customer),
+            live=self.held.written(customer),
         )
 
     def _counts(self, undeclared: Mapping[str, Customer]) -> list[Diagnostic | None]:
+        left = [id for id in undeclared if id not in self.held.bound or self.held.bound[id].by is not BoundBy.TOUCH]
+        made = [target.row.external_id for target in self.targets if target.customer is None and not target.refused]
         strayed = [str(t.row.external_id) for t in self.targets if t.strayed and not t.refused]
         return [
             _warning(
@@ -282,7 +294,29 @@ class _Planning:
                 "",
                 "customer",
             ),
+            _warning(
+                "BP1513",
+                made if left else [],
+                f"to be made, and no spec declares {listed(left)} any more: of a row whose external id was changed, the"
+                " customer would be made a second time",
+                "declare them again, or see that none of them is one of those users: external ids never change",
+                "customer",
+            ),
         ]
+
+    def _left_out(self) -> list[Diagnostic | None]:
+        """Count the rows that their sources leave out, by source."""
+        by_source: dict[str, list[WantedBinding]] = {}
+        for row in self.skipped:
+            by_source.setdefault(row.skipped_by, []).append(row)
+        found = []
+        for name, rows in sorted(by_source.items()):
+            without = sum(row.email is None for row in rows)
+            what = f"of {name} left out (unmatched: skip): no customer has their e-mail"
+            what += f"; {without:,} of them without one" if without else ""
+            hint = "right for users who are no customers; mend the e-mails of those who are"
+            found.append(_warning("BP1511", [row.external_id for row in rows], what, hint, "row"))
+        return found
 
     def _carried_twice(self) -> list[Diagnostic]:
         twice = {id: c for id, c in self.held.carriers.items() if len(c) > 1 and id not in self.declared}

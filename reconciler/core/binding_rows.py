@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from reconciler.core.address import Address
 from reconciler.core.bindings import MAX_EXTERNAL_ID, WantedBinding
 from reconciler.core.diagnostics import SourceRange
 from reconciler.core.email_address import email_key
@@ -17,6 +18,7 @@ _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 _LONGEST_EMAIL = 512
 _SHOWN = 60
 _MOST_PLACES = 5
+_NOBODY = "the row has neither a customer nor an e-mail"
 
 Wrong = tuple[str, str]
 
@@ -27,25 +29,31 @@ def checked_row(
     create: Mapping[str, Value] | None = None,
     wrong: str = "",
     hint: str = "",
+    skipped_by: str = "",
 ) -> WantedBinding:
     """Make a binding of a row's fields (external_id, email, customer); what is wrong with it comes with it.
 
-    `wrong` and `hint` tell what the row's reader found wrong already. No message holds an e-mail address.
+    `wrong` and `hint` tell what the row's reader found wrong already, `skipped_by` the source that leaves users out who
+    are no customers. No message holds an e-mail address.
     """
     external_id, found = _external_id(values.get("external_id"))
     customer, email = values.get("customer"), values.get("email")
     if not wrong:
         wrong, hint = found if found[0] else _fault(customer, email)
+    if wrong == _NOBODY and skipped_by:
+        wrong, hint = "", ""
     if wrong:
         return WantedBinding(external_id=external_id, source=source, wrong=wrong, hint=hint)
     address = email.strip() if isinstance(email, str) else None
     # A customer's own id is surer than an e-mail address: nobody is looked for, or made, where it is known.
     made = create if customer is None else None
-    return WantedBinding(external_id=external_id, source=source, customer=customer, email=address, create=made)
+    return WantedBinding(
+        external_id=external_id, source=source, customer=customer, email=address, create=made, skipped_by=skipped_by
+    )
 
 
 def _external_id(value: Value) -> tuple[str, Wrong]:
-    """Give the external id, as far as it can be shown, and what is wrong with it."""
+    """Give the external id, and what is wrong with it; no part of one that is too long, or no text, stands for it."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if value is None:
@@ -53,12 +61,13 @@ def _external_id(value: Value) -> tuple[str, Wrong]:
     if not isinstance(value, str):
         return "", (f"the external id is {_kind_of(value)}, not a text", "write it in quotes")
     fault = external_id_fault(value)
-    if fault:
-        shown = value if len(value) <= MAX_EXTERNAL_ID else f"{value[:MAX_EXTERNAL_ID]}..."
-        way_out = "bind the user by a shorter id" if len(value) > MAX_EXTERNAL_ID else "give the row a proper one"
-        return shown.encode("utf-8", "replace").decode("utf-8"), (fault, way_out)
-    if value != value.strip():
+    if fault and value != value.strip() and not external_id_fault(value.strip()):
         return value, (f"the external id {_shown(value)} has blanks around it", "take them out")
+    if fault:
+        if len(value) > MAX_EXTERNAL_ID:
+            return "", (fault, "bind the user by a shorter id")
+        whole = value.encode("utf-8", "ignore").decode("utf-8") == value
+        return value if whole else "", (fault, "give the row a proper one")
     return value, ("", "")
 
 
@@ -102,7 +111,8 @@ def _shown(text: str) -> str:
 
 def settled(named: Sequence[WantedBinding], rows: Iterable[WantedBinding]) -> Iterator[WantedBinding]:
     """Yield all rows, but let one of `named` go before the one other row that has its external id, if that one says no
-    more than an e-mail, or the same customer: so a person says whom a row means that cannot tell by itself."""
+    more than an e-mail, or nothing, or the same customer: so a person says whom a row means that cannot tell by
+    itself."""
     named_ids = {row.external_id for row in named}
     others: dict[str, list[WantedBinding]] = {}
     for row in rows:
@@ -112,7 +122,7 @@ def settled(named: Sequence[WantedBinding], rows: Iterable[WantedBinding]) -> It
             yield row
     for row in named:
         same = others.pop(row.external_id, [])
-        if len(same) == 1 and not same[0].wrong and same[0].customer in (None, row.customer):
+        if len(same) == 1 and same[0].wrong in ("", _NOBODY) and same[0].customer in (None, row.customer):
             # With the e-mail, so that a plan can say if it is not this customer's.
             yield row if row.email else replace(row, email=same[0].email)
         else:
@@ -122,12 +132,14 @@ def settled(named: Sequence[WantedBinding], rows: Iterable[WantedBinding]) -> It
 def without_doubles(rows: Iterable[WantedBinding]) -> tuple[WantedBinding, ...]:
     """Sort rows by external id and place; make one bad row of those that declare the same external id."""
     alike: dict[str, list[WantedBinding]] = {}
-    kept: list[WantedBinding] = []
+    nameless: dict[Address, WantedBinding] = {}
     for row in rows:
         if row.external_id.strip():
             alike.setdefault(row.external_id, []).append(row)
         else:
-            kept.append(row)
+            # By their places: a file that two sources name has each of its rows once.
+            nameless.setdefault(row.address, row)
+    kept = list(nameless.values())
     for same in alike.values():
         kept.append(same[0] if len(same) == 1 else double(same))
     return tuple(sorted(kept, key=lambda row: (row.external_id, row.source)))
@@ -147,7 +159,9 @@ def double(rows: Iterable[WantedBinding]) -> WantedBinding:
 
 def said(row: WantedBinding) -> str:
     """Say what a row binds to, without any e-mail address."""
-    return row.customer or ("a row that is wrong itself" if row.wrong else "an e-mail")
+    if row.wrong:
+        return "a row that is wrong itself"
+    return row.customer or ("an e-mail" if row.email else "nobody")
 
 
 def spot(source: SourceRange) -> str:

@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.core.binding_rows import double, spot
-from reconciler.core.bindings import Bound, Customer, Customers, MetadataSource, WantedBinding, metadata_key
+from reconciler.core.bindings import (
+    Bound,
+    Customer,
+    Customers,
+    MetadataSource,
+    WantedBinding,
+    WantedBindings,
+    metadata_key,
+)
 from reconciler.core.changes import FieldDiff
 from reconciler.core.email_address import email_key
 from reconciler.core.external_id import external_id_fault
@@ -33,14 +41,29 @@ class Held:
         self.customers = seen.customers
         self.bound = seen.bound
         self.by_customer = {one.customer: one for one in seen.bound.values()}
+        # By external id the customers that have it in their metadata; apart those that the store has bound to another
+        # one: somebody edited them, and they are repaired.
         self.carriers: dict[str, list[Customer]] = {}
+        self.edited: dict[str, list[Customer]] = {}
         for customer in seen.customers.by_id.values():
             held = self.of(customer)
             if held is not None:
-                self.carriers.setdefault(held, []).append(customer)
+                if self._knows_better(customer, held):
+                    self.edited.setdefault(held, []).append(customer)
+                else:
+                    self.carriers.setdefault(held, []).append(customer)
+
+    def _knows_better(self, customer: Customer, held: str) -> bool:
+        stored = self.by_customer.get(customer.id)
+        return stored is not None and stored.external_id != held
 
     def of(self, customer: Customer) -> str | None:
-        """The external id in a customer's metadata."""
+        """The external id in a customer's metadata; None also where that holds a text which cannot be one."""
+        text = self.written(customer)
+        return None if text is None or external_id_fault(text) else text
+
+    def written(self, customer: Customer) -> str | None:
+        """What is in a customer's metadata where its external id belongs."""
         return customer.metadata.get(self.key) or None
 
     def home(self, external_id: str) -> Customer | None:
@@ -56,17 +79,36 @@ class Held:
 class Target:
     """Whom a row means: a customer, or if there is none and nothing is refused, one that is to be made.
 
-    `how` says by what it was found; `strayed`: by an e-mail address that the customer bound before has no more.
+    `how` says by what it was found, `by_email`: by its e-mail, now; `strayed`: by an e-mail address that the customer
+    bound before has no more.
     """
 
     row: WantedBinding
     customer: Customer | None = None
     how: str = ""
     note: str = ""
+    by_email: bool = False
     strayed: bool = False
     refused: str = ""
     hint: str = ""
     diffs: tuple[FieldDiff, ...] = ()
+
+
+def split_off_skipped(rows: Iterable[WantedBinding], held: Held) -> tuple[list[WantedBinding], list[WantedBinding]]:
+    """Part the rows that bind from those that their sources leave out: whose e-mail no customer has, if they say one,
+    and which are not bound yet."""
+    kept: list[WantedBinding] = []
+    skipped: list[WantedBinding] = []
+    for row in rows:
+        (skipped if row.skipped_by and _means_nobody(row, held) else kept).append(row)
+    return kept, skipped
+
+
+def _means_nobody(row: WantedBinding, held: Held) -> bool:
+    if row.wrong or row.customer is not None or len(held.carriers.get(row.external_id, ())) > 1:
+        return False
+    found = row.email is not None and held.customers.with_email(row.email)
+    return not found and held.home(row.external_id) is None
 
 
 def target_of(row: WantedBinding, held: Held, seen: BindingsSeen) -> Target:
@@ -100,13 +142,14 @@ def _by_id(row: WantedBinding, held: Held) -> Target:
 
 
 def _by_email(row: WantedBinding, held: Held, seen: BindingsSeen) -> Target:
-    email, place = str(row.email), spot(row.source)
+    email, place = row.email or "", spot(row.source)
     found, home = held.customers.with_email(email), held.home(row.external_id)
     if home is not None and (not found or any(one.id == home.id for one in found)):
         # Bound for good: an e-mail address is how a customer is found at first, and may change.
-        return Target(row=row, customer=home, how="bound before", strayed=not found)
+        return Target(row=row, customer=home, how="bound before", strayed=bool(email) and not found)
     if len(found) == 1:
-        return Target(row=row, customer=found[0], how=f"the only customer with the e-mail of {place}")
+        how = f"the only customer with the e-mail of {place}"
+        return Target(row=row, customer=found[0], how=how, by_email=True)
     if found:
         refused = f"{len(found):,} customers share the e-mail of {place}: {listed(one.id for one in found)}"
         hint = "say which one is meant by its id: customer: cus_...  (billplan bindings attention tells them apart)"
@@ -170,6 +213,12 @@ def rows_in_metadata(
                 continue
             alike.setdefault(value, {}).setdefault(customer.id, _row(value, customer, source))
     return [_one(list(same.values())) for same in alike.values()], overruled
+
+
+def declared_ids(wanted: WantedBindings, seen: BindingsSeen | None) -> set[str]:
+    """The external ids that are declared: by rows, and by the metadata of the customers that were seen."""
+    found = [] if seen is None else rows_in_metadata(wanted.from_metadata, wanted.rows, seen.customers)[0]
+    return {row.external_id for row in (*wanted.rows, *found)}
 
 
 def _agrees(row: WantedBinding | None, customer: Customer) -> bool:

@@ -46,7 +46,9 @@ def email_ref(external_id: str) -> Ref:
 class WantedBinding:
     """A declared binding: to a customer by id, to the only one with an e-mail, or to one that is made (`create`).
 
-    `wrong` says why the row cannot be used, `hint` the way out; such a row is refused, and the others are not.
+    `wrong` says why the row cannot be used, `hint` the way out; such a row is refused, and the others are not. Its
+    `external_id` is empty where it has none that could be shown whole. `skipped_by` names the source that leaves the
+    row out where no customer has its e-mail, or it has none: its user is no customer.
     """
 
     external_id: str
@@ -56,6 +58,15 @@ class WantedBinding:
     create: Mapping[str, Value] | None = None
     wrong: str = ""
     hint: str = ""
+    skipped_by: str = ""
+
+    @property
+    def address(self) -> Address:
+        """The binding's address; of a row that has no external id its place, as a file with a key."""
+        if self.external_id.strip():
+            return binding_address(self.external_id)
+        column = "" if self.source.column == 1 else f", column {self.source.column}"
+        return Address(KIND, self.source.path, f"line {self.source.line}{column}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +94,7 @@ class WantedBindings:
             Diagnostic(
                 code="BP1501",
                 summary=row.wrong,
-                address=binding_address(row.external_id) if row.external_id else None,
+                address=row.address if row.external_id.strip() else None,
                 source=row.source,
                 hint=row.hint,
             )
@@ -92,17 +103,17 @@ class WantedBindings:
         )
 
     def emails(self) -> dict[Ref, str]:
-        """Give the e-mail addresses of the customers that may be made, by what stands for them in a plan."""
+        """Give the e-mail addresses that customers are found by, or made with, by what stands for them in a plan."""
         return {
             email_ref(row.external_id): row.email
             for row in self.rows
-            if row.create is not None and row.email is not None and not row.wrong
+            if row.email is not None and row.customer is None and not row.wrong
         }
 
     @property
     def said(self) -> Value:
         """What the rows and sources say, for the digest of the specs."""
-        rows = [[r.external_id, r.customer, r.email, r.create, r.wrong] for r in self.rows]
+        rows = [[r.external_id, r.customer, r.email, r.create, r.wrong, bool(r.skipped_by)] for r in self.rows]
         return [rows, [[s.name, s.key] for s in self.from_metadata]]
 
 
@@ -134,11 +145,15 @@ class Customers:
 
 
 class BoundBy(StrEnum):
-    """What made a binding: a plan, the customer's first touch, or the metadata that a sync found."""
+    """What made a binding: a plan, the customer's first touch, or the metadata that a sync found.
+
+    RESERVED: nothing yet. An apply is about to bind, and has not heard from Stripe: nobody else may take either side.
+    """
 
     PLAN = "plan"
     TOUCH = "touch"
     METADATA = "metadata"
+    RESERVED = "reserved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

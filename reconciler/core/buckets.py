@@ -13,12 +13,13 @@ from reconciler.core.bindings import Bound, Customer, WantedBindings
 class Reason(StrEnum):
     """Why nobody can say by an e-mail address whose customer this is.
 
-    SHARED_ID: several customers have one external id in their metadata.
+    SHARED_ID: several customers have one external id in their metadata. UNUSABLE_ID: what is there cannot be one.
     """
 
     NO_EMAIL = "no_email"
     SHARED_EMAIL = "shared_email"
     SHARED_ID = "shared_id"
+    UNUSABLE_ID = "unusable_id"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +101,8 @@ def _unclear(customer: Customer, held: Held) -> Unclear | None:
         others = [home] if home is not None else []
         candidates = {one.id: one for one in (*held.carriers[own], *others)}
         return Unclear(customer=customer, reason=Reason.SHARED_ID, candidates=tuple(candidates.values()))
+    if held.written(customer) is not None:
+        return Unclear(customer=customer, reason=Reason.UNUSABLE_ID, candidates=(customer,))
     if not (customer.email or "").strip():
         return Unclear(customer=customer, reason=Reason.NO_EMAIL, candidates=(customer,))
     same = held.customers.with_email(str(customer.email))

@@ -6,8 +6,8 @@ import unicodedata
 
 from reconciler.core.bindings import MAX_EXTERNAL_ID
 
-# Control characters, and halves of surrogate pairs, which are no text.
-_UNUSABLE = frozenset({"Cc", "Cs"})
+# Control characters, the separators of lines and paragraphs, and halves of surrogate pairs, which are no text.
+_UNUSABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
 def external_id_fault(text: str) -> str:
@@ -18,9 +18,11 @@ def external_id_fault(text: str) -> str:
         return f"an external id has at most {MAX_EXTERNAL_ID} characters, and this one has {len(text)}"
     if not is_plain(text):
         return "an external id must not hold control characters"
+    if text != text.strip():
+        return "an external id has no blanks around it"
     return ""
 
 
 def is_plain(text: str) -> bool:
-    """Say whether a text is free of control characters and of what no database can store."""
+    """Say whether a text is one line, free of control characters and of what no database can store."""
     return text.isprintable() or not any(unicodedata.category(letter) in _UNUSABLE for letter in text)

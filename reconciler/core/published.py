@@ -14,7 +14,7 @@ from reconciler.core.planner import Draft
 from reconciler.core.resources import Desired, Snapshot
 from reconciler.core.values import Attrs, Ref, Value
 
-MAPPING, FEATURE = "product_mapping", "feature"
+MAPPING, FEATURE, _PRODUCT = "product_mapping", "feature", "product"
 ENTITLEMENT_FEATURE, PRODUCT_FEATURE = "entitlement_feature", "product_feature"
 STRIPE_ENTITLEMENTS = "stripe_entitlements"
 
@@ -63,6 +63,7 @@ def publication(desired: Sequence[Desired], draft: Draft, snapshot: Snapshot) ->
     """Say what is published before and after a plan: what it refuses stays as the store has it."""
     declared = {d.address: d for d in desired}
     refused = {c.address for c in draft.changes if c.action is Action.REFUSED}
+    ids = _product_ids(draft, snapshot)
 
     def after(kind: str) -> dict[str, Attrs]:
         stored = {o.remote_id: o.attrs for o in snapshot.of_kind(kind) if Address(kind, o.remote_id) in refused}
@@ -70,7 +71,7 @@ def publication(desired: Sequence[Desired], draft: Draft, snapshot: Snapshot) ->
 
     def read(name: str, attrs: Attrs) -> Published:
         one = declared.get(Address(MAPPING, name))
-        listed = (_product(entry, draft, snapshot) for entry in attrs.get("stripe_products", ()))
+        listed = (ids.get(e.address) if isinstance(e, Ref) else str(e) for e in attrs.get("stripe_products", ()))
         return Published(
             name=name,
             products=tuple(dict.fromkeys(id for id in listed if id is not None)),
@@ -90,15 +91,10 @@ def _is_published(attrs: Attrs) -> bool:
     return attrs.get("publish") == STRIPE_ENTITLEMENTS
 
 
-def _product(entry: Value, draft: Draft, snapshot: Snapshot) -> str | None:
-    """The id of a product: as given, as this plan makes it, or as the account has it."""
-    if not isinstance(entry, Ref):
-        return str(entry)
-    made = next((s for s in draft.steps if s.id == f"{entry.address}/create"), None)
-    if made is not None:
-        return str(made.params["id"])
-    known = next((c.remote_id for c in draft.changes if c.address == entry.address and c.remote_id), None)
-    if known is not None:
-        return known
-    head, _, _ = head_of(snapshot.marked.get(entry.address, ()))
-    return None if head is None else head.remote_id
+def _product_ids(draft: Draft, snapshot: Snapshot) -> dict[Address, str]:
+    """The ids of this project's products: as the account has them, or as the plan makes them."""
+    heads = ((a, head_of(marked)[0]) for a, marked in snapshot.marked.items() if a.kind == _PRODUCT)
+    ids = {address: head.remote_id for address, head in heads if head is not None}
+    ids |= {c.address: c.remote_id for c in draft.changes if c.address.kind == _PRODUCT and c.remote_id}
+    made = (s for s in draft.steps if s.kind == _PRODUCT and s.id == f"{s.address}/create")
+    return ids | {s.address: str(s.params["id"]) for s in made}

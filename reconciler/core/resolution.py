@@ -63,7 +63,7 @@ class _Judge:
 
     def _fault(self, answer: Answer) -> tuple[str, str]:
         id, customer = answer.external_id, self._held.customers.by_id.get(answer.customer)
-        fault = external_id_fault(id) or ("an external id has no blanks around it" if id != id.strip() else "")
+        fault = external_id_fault(id)
         if fault:
             return fault, "give the customer another one"
         if customer is None:

@@ -12,7 +12,8 @@ from reconciler.core.unlocked import Unlocked
 
 class Outcome(StrEnum):
     """BOUND: it was bound before. BOUND_NOW: by this very call. UNKNOWN: no customer has that e-mail, or none was
-    given. NEEDS_ATTENTION: several customers have it. CONFLICT: the customer, or the external id, is another's."""
+    given. NEEDS_ATTENTION: several customers have it, or the metadata of the only one takes no external id.
+    CONFLICT: the customer, or the external id, is another's."""
 
     BOUND = "bound"
     BOUND_NOW = "bound_now"
@@ -25,11 +26,13 @@ class Outcome(StrEnum):
 class BoundCustomer:
     """A bound customer, and what each product of its current subscriptions unlocks as of `as_of` (epoch seconds, UTC).
 
-    `as_of` is None, and nothing is told, where the mirror has not all subscriptions.
+    `as_of` is None, and nothing is told, where the mirror has not all subscriptions. `mapped`: the store has mappings
+    at all, so that a product without one unlocks nothing.
     """
 
     id: str
     as_of: int | None
+    mapped: bool = True
     unlocked: tuple[Unlocked, ...] = ()
 
 
@@ -41,7 +44,8 @@ class Resolved:
     `products` are the names of the mappings that the customer's current subscriptions belong to (active, trialing, past
     due or unpaid ones), and `features` what they unlock together: true or false, a whole number, or "unlimited". Both
     come from the mirror: every change up to `as_of` (epoch seconds, UTC, by Stripe's clock) is in them. If the customer
-    is known and `as_of` is None, the mirror has not all subscriptions: the features are not known, rather than none.
+    is known and `as_of` is None, the mirror has not all subscriptions, or the store has no product mapping: the
+    features are not known, rather than none.
     """
 
     external_id: str
@@ -55,8 +59,13 @@ class Resolved:
 
 def resolved(external_id: str, customer: BoundCustomer, outcome: Outcome, reason: str) -> Resolved:
     """Put together what is known of a bound external id."""
+    lacking = []
     if customer.as_of is None:
-        reason += "; its features are not known, since the mirror has not all subscriptions (billplan sync)"
+        lacking.append("the mirror has not all subscriptions (billplan sync)")
+    if not customer.mapped:
+        lacking.append("no product mapping was applied to this store (billplan apply)")
+    if lacking:
+        reason += f"; its features are not known, since {' and '.join(lacking)}"
     return Resolved(
         external_id=external_id,
         outcome=outcome,
@@ -64,5 +73,5 @@ def resolved(external_id: str, customer: BoundCustomer, outcome: Outcome, reason
         customer=customer.id,
         features=merged(one.features for one in customer.unlocked),
         products=tuple(sorted({one.mapping for one in customer.unlocked})),
-        as_of=customer.as_of,
+        as_of=None if lacking else customer.as_of,
     )

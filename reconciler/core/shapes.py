@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
-from reconciler.core.fields import Field, FieldType, Path, Problems
+from reconciler.core.fields import Field, FieldType, Path, Problem, Problems
 from reconciler.core.suggest import suggestion
-from reconciler.core.types import Reference, describe
+from reconciler.core.types import UNSET, Reference, describe
 from reconciler.core.values import Value, canonical
 
 
@@ -29,7 +29,7 @@ class ListOf:
         if self.max_items is not None and len(value) > self.max_items:
             problems.report(path, "BP1205", f"the list has {len(value)} entries, at most {self.max_items} are allowed")
         if not value:
-            problems.report(path, "BP1205", "the list is empty", "leave the field out to unset it")
+            problems.report(path, "BP1205", "the list is empty", UNSET)
         return self._arranged([self.item.parse(v, (*path, n), problems) for n, v in enumerate(value)])
 
     def read(self, raw: Value) -> Value:
@@ -113,7 +113,11 @@ class Struct:
         for field in self.fields:
             spelled = self._spelling(field, value, path, problems)
             if spelled is not None:
+                before = len(problems)
                 parsed[field.name] = field.type.parse(value[spelled], (*path, spelled), problems)
+                if field.required:
+                    own = (*path, spelled)
+                    problems[before:] = [_of_required(p, field) if p.path == own else p for p in problems[before:]]
             elif field.required:
                 problems.report(path, "BP1203", f"{field.name} is required", field.doc)
         return parsed
@@ -155,6 +159,12 @@ class Struct:
         described: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
         required = [f.name for f in self.fields if f.required]
         return {**described, "required": required} if required else described
+
+
+def _of_required(problem: Problem, field: Field) -> Problem:
+    """Give a problem the hint that fits a field which cannot be left out."""
+    way_out = "list at least one" if isinstance(field.type, ListOf) else "write one"
+    return replace(problem, hint=f"it is required: {way_out}") if problem.hint == UNSET else problem
 
 
 @lru_cache(maxsize=1024)

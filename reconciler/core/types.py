@@ -14,6 +14,9 @@ from reconciler.core.fields import Path, Problems
 from reconciler.core.suggest import suggestion
 from reconciler.core.values import Ref, Value, decimal_text
 
+# The way out of an empty value.
+UNSET = "leave the field out to unset it"
+
 _DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 # The last second of the year 9999.
 _LAST_MOMENT = 253402300799
@@ -72,9 +75,7 @@ class Text:
             near = suggestion(text, self.choices)
             problems.report(path, "BP1206", f"{value!r} is not one of {', '.join(self.choices)}", near)
         elif not text:
-            problems.report(
-                path, "BP1207", f"expected {self.what}, found an empty text", "leave the field out to unset it"
-            )
+            problems.report(path, "BP1207", f"expected {self.what}, found an empty text", UNSET)
         elif len(text) > self.max_length:
             problems.report(
                 path, "BP1207", f"the text has {len(text)} characters, at most {self.max_length} are allowed"

@@ -19,6 +19,7 @@ from reconciler.mirrored import BY_NAME, EVENT
 from reconciler.ports.mirror import Mirror
 
 CUSTOMER = BY_NAME["customer"]
+_DAY_SECONDS = 86400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ def look_at_bindings(outside: Outside, wanted: WantedBindings, seen: Seen, *, of
     else:
         # To mend what a first touch left is not worth a list of all customers: a plan after the next sync does it.
         return Looked(notes=notes)
+    if offline and as_of is not None and outside.clock.now() - as_of > _DAY_SECONDS:
+        notes = (*notes, _aged(outside.clock.now() - as_of))
     gone = _gone(outside, wanted, customers, seen.target.scope)
     return Looked(seen=BindingsSeen(customers=customers, bound=bound, gone=gone), as_of=as_of, notes=notes)
 
@@ -61,6 +64,17 @@ def _bound(outside: Outside, scope: Scope) -> tuple[Mapping[str, Bound], tuple[D
     except StoreError as error:
         summary = f"planned without the store's bindings: {error.message}"
         return {}, (Diagnostic(code="BP1506", summary=summary, severity=Severity.WARNING, hint=error.hint),)
+
+
+def _aged(seconds: int) -> Diagnostic:
+    days = seconds // _DAY_SECONDS
+    return Diagnostic(
+        code="BP1512",
+        summary=f"the customers are as they were {days:,} day{'' if days == 1 else 's'} ago: whose an e-mail is may"
+        " have changed since",
+        severity=Severity.WARNING,
+        hint="plan without --refresh=none, or billplan sync first",
+    )
 
 
 def _caught_up(mirror: Mirror, *, offline: bool) -> int | None:
@@ -99,7 +113,7 @@ def _gone(outside: Outside, wanted: WantedBindings, customers: Customers, scope:
     lacking = {
         email_key(row.email)
         for row in wanted.rows
-        if row.email is not None and row.customer is None and not customers.with_email(row.email)
+        if row.email is not None and row.customer is None and not row.skipped_by and not customers.with_email(row.email)
     }
     try:
         facts = outside.facts(scope) if lacking else None

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
 from reconciler.core.address import Address
 from reconciler.core.binding_plan import merged, plan_bindings
+from reconciler.core.binding_targets import declared_ids
 from reconciler.core.bindings import binding_address
 from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange, in_order
 from reconciler.core.guards import Guards, refusals
 from reconciler.core.kind import Kind
 from reconciler.core.locate import PlanRequest
-from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan
+from reconciler.core.plan import FORMAT_VERSION, Header, Plan
 from reconciler.core.planner import Draft, Planner
+from reconciler.core.publish_plan import note_detached, with_published
+from reconciler.core.published import publication
 from reconciler.core.resources import Desired, Specs
 from reconciler.core.selection import select
 from reconciler.core.suggest import suggestion
@@ -24,11 +26,17 @@ from reconciler.engine.bindings import CUSTOMER, Looked, look_at_bindings
 from reconciler.engine.look import RefreshMode, Seen, look
 from reconciler.engine.outside import Outside
 from reconciler.engine.product_use import MAPPING, note_losses
+from reconciler.engine.publishing import look_at_entitlements
 from reconciler.engine.target import Pins
 from reconciler.errors import BillplanError, SpecError
+from reconciler.kinds.entitlement_feature import ENTITLEMENT_FEATURE
 
-# Up to so many rows of a bulk resource are read one by one before they are changed.
-ONE_BY_ONE = 100
+_UNSEEN = Diagnostic(
+    code="BP1509",
+    summary="what mappings publish was not planned: no events tell of it, so the mirror does not stand for it",
+    severity=Severity.WARNING,
+    hint="plan without --refresh=none",
+)
 
 # Unknown references and moves to nowhere: they follow from names that were not read.
 _OF_NAMES = frozenset({"BP1301", "BP1305"})
@@ -68,8 +76,8 @@ def _line(source: SourceRange) -> tuple[str, int]:
 
 def make_plan(specs: Specs, outside: Outside, options: PlanOptions) -> Plan:
     """Plan the way from the account as it is to the specs."""
-    # What is planned in bulk is looked at only where it is asked for, and by its own planner.
-    outside = replace(outside, kinds={n: k for n, k in outside.kinds.items() if not k.bulk}, also=_also(specs))
+    # What has a planner of its own is looked at only where it is asked for.
+    outside = replace(outside, kinds={n: k for n, k in outside.kinds.items() if _looked_at(k)}, also=_also(specs))
     desired = checked(specs, outside.kinds, options.pins.project)
     declared = {d.address.kind for d in desired} | {r.address.kind for r in specs.removed}
     seen = look(outside, options.pins, options.refresh, declared)
@@ -82,15 +90,27 @@ def make_plan(specs: Specs, outside: Outside, options: PlanOptions) -> Plan:
     whole = Planner(desired, seen.snapshot, outside.kinds, request).draft()
     looked = look_at_bindings(outside, specs.bindings, seen, offline=options.refresh is RefreshMode.NONE)
     whole = _with_bindings(whole, specs, looked, options.pins.project)
+    published = publication(desired, whole, seen.snapshot)
+    held = None
+    if options.refresh is not RefreshMode.NONE:
+        held = look_at_entitlements(outside, published, seen.snapshot, declared)
+        whole = whole if held is None else with_published(whole, published, held, ENTITLEMENT_FEATURE, request)
+    elif published.products:
+        whole = replace(whole, diagnostics=(*whole.diagnostics, _UNSEEN))
     if options.select:
-        bound = {binding_address(row.external_id) for row in specs.bindings.rows}
+        bound = {binding_address(id) for id in declared_ids(specs.bindings, looked.seen)}
         _check_selection(options.select, {d.address for d in desired} | bound | {c.address for c in whole.changes})
     draft = select(whole, options.select)
     plan = _plan(draft, specs, outside, options, replace(seen, mirror_as_of=_oldest(seen.mirror_as_of, looked.as_of)))
     if MAPPING not in declared and not draft.owned.get(MAPPING):
         return plan
-    changes, use = note_losses(plan.changes, seen.snapshot, seen.subscribed())
-    return replace(plan, changes=changes, product_use=use)
+    subscribed = seen.subscribed()
+    changes, use = note_losses(plan.changes, seen.snapshot, subscribed)
+    return replace(plan, changes=note_detached(changes, published, subscribed), product_use=use)
+
+
+def _looked_at(kind: Kind) -> bool:
+    return not kind.bulk and not kind.derived
 
 
 def _also(specs: Specs) -> tuple[str, ...]:
@@ -155,9 +175,6 @@ def _notes(seen: Seen) -> tuple[Diagnostic, ...]:
 
 
 def touched_kinds(plan: Plan, kinds: Mapping[str, Kind]) -> Sequence[Kind]:
-    """List the kinds that a plan's steps act on, and that are to be listed for it: where a few of very many objects are
-    updated, those are read one by one instead."""
-    steps = Counter(step.kind for step in plan.steps)
-    creating = {step.kind for step in plan.steps if isinstance(step.precondition, Absent)}
-    few = {name for name, count in steps.items() if kinds[name].bulk and name not in creating and count <= ONE_BY_ONE}
-    return [kinds[name] for name in sorted(steps.keys() - few)]
+    """List the kinds that a plan's steps act on, and that are to be listed for it: whole, also for one binding, since
+    another customer may have its id or its e-mail by now."""
+    return [kinds[name] for name in sorted({step.kind for step in plan.steps})]

@@ -16,11 +16,11 @@ from reconciler.core.plan import Absent, Plan, Step, Unchanged
 from reconciler.core.resources import MARK_REPLACES, Observed
 from reconciler.core.results import Outcome, Result
 from reconciler.core.values import Attrs, Value
-from reconciler.engine.claims import Claims, Taken, Unseen
+from reconciler.engine.claims import Claims, Taken, Unseen, shown
 from reconciler.engine.gate import Closed, Gate
 from reconciler.engine.refresh import missing
 from reconciler.engine.sight import Sight, Unresolved
-from reconciler.errors import LockLost, OutcomeUnknown, RemoteError, RemoteRejected, RemoteUnavailable
+from reconciler.errors import LockLost, OutcomeUnknown, RemoteError, RemoteRejected, RemoteUnavailable, StoreError
 from reconciler.ports.billing import Answer, BillingApi
 from reconciler.ports.clock import Clock
 from reconciler.ports.ledger import Ledger
@@ -91,7 +91,11 @@ class _Attempt:
         params = self.sight.resolve(self.step.params)
         self.work.gate.check()
         self.work.claims.before(self.step)
-        self._write(Event.SENT)
+        try:
+            self._write(Event.SENT)
+        except StoreError:
+            self.work.claims.release(self.step)
+            raise
         self.sent = True
         key = self.key() if self.step.method == "post" else None
         tries = 0
@@ -105,6 +109,7 @@ class _Attempt:
             answer = self.work.api.request(self.step.method, path, params, idempotency_key=key, before_send=before_send)
         except (Closed, LockLost):
             if not tries:
+                self.work.claims.release(self.step)
                 self._write(Event.FAILED, "not sent: the apply was stopped")
             raise
         self.request_id = answer.request_id
@@ -127,6 +132,8 @@ class _Attempt:
     def end(self, outcome: Outcome, detail: str = "", remote_id: str | None = None) -> Result:
         if outcome in (Outcome.DONE, Outcome.ALREADY) and remote_id is not None:
             self.work.claims.after(self.step, remote_id)
+        elif outcome is not Outcome.IN_DOUBT:
+            self.work.claims.release(self.step)
         event = {Outcome.DONE: Event.SUCCEEDED, Outcome.ALREADY: Event.SUCCEEDED, Outcome.IN_DOUBT: Event.UNKNOWN}
         self._write(event.get(outcome, Event.FAILED), detail, remote_id)
         self.sent = False
@@ -135,6 +142,9 @@ class _Attempt:
     def fail(self, error: RemoteError, outcome: Outcome = Outcome.FAILED) -> Result:
         """End without success, in Stripe's words."""
         self.note(error)
+        if error.status == 409:
+            # It may be an earlier request with the same key that is running still.
+            self.work.claims.keep(self.step)
         return self.end(outcome, _words(error))
 
     def note(self, error: RemoteError) -> None:
@@ -270,14 +280,14 @@ class _Change(_Attempt):
         super().__init__(step, work)
         self.named = precondition.remote_id
         self.remote_id = ""
-        self.before = precondition.before
+        self.before = shown(precondition.before)
 
     def key(self) -> str:
         return action_key(self.work.digest, self.step.id, self.attempt)
 
     def run(self) -> Result:
         self.remote_id = str(self.sight.resolve(self.named))
-        observed = self.sight.current(self.step.kind, self.remote_id)
+        observed = self.work.claims.current(self.step, self.remote_id)
         while self.attempt < MAX_ATTEMPTS:
             done = self._holds(observed)
             if done is not None:

@@ -10,7 +10,7 @@ from reconciler.core.changes import Action, Change
 from reconciler.core.locate import head_of
 from reconciler.core.product_use import ACTIVE_STATUSES, ProductUse, Subscribed, count_subscribed, product_use
 from reconciler.core.resources import Observed, Origin, Snapshot
-from reconciler.core.unlocked import ByProduct, Unlocked, loss_notes, narrowed
+from reconciler.core.unlocked import Narrowing, unlocked
 from reconciler.core.values import Attrs, Ref, Value
 from reconciler.engine.refresh import list_kind
 from reconciler.kinds.product import PRODUCT
@@ -27,29 +27,35 @@ def note_losses(
     """Say of each change that narrows a mapping how many customers lose what; also how much each product is used, under
     the mappings as these changes make them."""
     observed = {one.remote_id: one.attrs for one in snapshot.of_kind(MAPPING)}
-    before, after = _unlocked(observed), _unlocked(_after(observed, changes, snapshot))
-    noted = tuple(_noted(change, before, after, subscribed) for change in changes)
-    mapped = {product: one.mapping for product, one in after.items()}
+    changed = {_name(change): change for change in changes if _is_written(change)}
+    before, after = observed, _after(observed, changed, changes, snapshot)
+    narrowing = Narrowing(
+        before=unlocked(before, changed.keys()), after=unlocked(after, changed.keys()), changed=changed.keys()
+    )
+    losses = narrowing.losses(subscribed)
+    noted = tuple(
+        replace(change, notes=(*change.notes, *losses.get(_name(change), ()))) if _is_written(change) else change
+        for change in changes
+    )
+    mapped = {product: one.mapping for product, one in narrowing.after.items()}
     return noted, product_use(_products(snapshot.of_kind("product")), mapped, subscribed)
 
 
 def use_as_mirrored(api: BillingApi, mirror: Mirror) -> ProductUse | None:
     """Say how much each product is used as far as the mirror knows, under the mappings as they are in the store; None
-    where there are none."""
+    where neither knows a product."""
     mappings = {one.remote_id: one.attrs for one in list_kind(api, PRODUCT_MAPPING, {})}
-    if not mappings:
+    products = _products(PRODUCT.observe(raw, 0, Origin.MIRROR) for raw in mirror.raws(PRODUCT.name))
+    if not mappings and not products:
         return None
-    mapped = {product: one.mapping for product, one in _unlocked(mappings).items()}
-    products = [PRODUCT.observe(raw, 0, Origin.MIRROR) for raw in mirror.raws(PRODUCT.name)]
-    return product_use(_products(products), mapped, subscribed_in(mirror))
+    mapped = {product: one.mapping for product, one in unlocked(mappings, frozenset()).items()}
+    return product_use(products, mapped, subscribed_in(mirror))
 
 
 def subscribed_in(mirror: Mirror) -> Subscribed:
     """Count who has subscribed to which products, as the mirror is."""
-    standings = mirror.standings()
-    lacking = [name for name in ("subscription", "price") if not standings[name].whole]
-    if lacking:
-        return Subscribed(unknown=f"the mirror lacks {' and '.join(lacking)} (billplan sync)")
+    if not mirror.standings()["subscription"].whole:
+        return Subscribed(unknown="the mirror lacks subscription (billplan sync)")
     return count_subscribed(mirror.subscribed(ACTIVE_STATUSES))
 
 
@@ -57,23 +63,22 @@ def _products(observed: Iterable[Observed]) -> dict[str, tuple[str, bool]]:
     return {one.remote_id: (str(one.attrs.get("name", "")), one.alive) for one in observed}
 
 
-def _noted(change: Change, before: ByProduct, after: ByProduct, subscribed: Subscribed) -> Change:
-    if change.address.kind != MAPPING or change.action is Action.REFUSED:
-        return change
-    name = change.remote_id or change.address.name
-    if not narrowed(name, before, after):
-        return change
-    return replace(change, notes=(*change.notes, *loss_notes(name, before, after, subscribed)))
+def _is_written(change: Change) -> bool:
+    """Say whether a change writes a mapping; what is refused stays as it is."""
+    return change.address.kind == MAPPING and change.action is not Action.REFUSED
 
 
-def _after(observed: Mapping[str, Attrs], changes: Sequence[Change], snapshot: Snapshot) -> dict[str, Attrs]:
-    """The mappings as these changes make them; what is refused stays as it is."""
+def _name(change: Change) -> str:
+    return change.remote_id or change.address.name
+
+
+def _after(
+    observed: Mapping[str, Attrs], changed: Mapping[str, Change], changes: Sequence[Change], snapshot: Snapshot
+) -> dict[str, Attrs]:
+    """The mappings as these changes of them make them; the other changes tell the ids of what they list."""
     known = {change.address: change.remote_id for change in changes}
     after = dict(observed)
-    for change in changes:
-        if change.address.kind != MAPPING or change.action is Action.REFUSED:
-            continue
-        name = change.remote_id or change.address.name
+    for name, change in changed.items():
         if change.action is Action.RETIRE:
             after.pop(name, None)
         else:
@@ -92,11 +97,3 @@ def _id(entry: Value, known: Mapping[Address, str | None], snapshot: Snapshot) -
         return known[entry.address]
     head, _, _ = head_of(snapshot.marked.get(entry.address, ()))
     return None if head is None else head.remote_id
-
-
-def _unlocked(mappings: Mapping[str, Attrs]) -> dict[str, Unlocked]:
-    return {
-        str(product): Unlocked(mapping=name, features=attrs.get("features") or {})
-        for name, attrs in sorted(mappings.items())
-        for product in attrs.get("stripe_products") or ()
-    }

@@ -14,7 +14,6 @@ from reconciler.errors import RemoteRejected
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.progress import Progress
 
-
 NONE: Mapping[str, Set[str]] = MappingProxyType({})
 
 # So many listings at once.

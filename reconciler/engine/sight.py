@@ -64,6 +64,11 @@ class Sight:
         """When the listing began, by this machine's monotonic clock in seconds."""
         return self._since.monotonic
 
+    @property
+    def listed_at(self) -> int:
+        """When the listing began, by Stripe's clock in epoch seconds."""
+        return self._since.epoch
+
     def scope(self, header: Header) -> Scope:
         """Name where a plan acts."""
         return Scope(account=header.account, livemode=header.livemode, project=header.project)
@@ -131,13 +136,19 @@ class Sight:
             self.take(observed)
         return observed
 
+    def seen(self, kind: str, remote_id: str) -> Observed | None:
+        """Give an object as it was seen last, however long ago; None where it was not, or is gone."""
+        place = (kind, remote_id)
+        with self._lock:
+            return None if place in self._gone else self._snapshot.by_id.get(place)
+
     def current(self, kind: str, remote_id: str) -> Observed | None:
         """Give an object as it is: from the listing while that is fresh, else read live."""
         place = (kind, remote_id)
         with self._lock:
             seen = self._snapshot.by_id.get(place)
             age = self._clock.monotonic() - self._read_at.get(place, self._since.monotonic)
-            if seen is not None and (age <= FRESH_SECONDS or self._kinds[kind].bulk) and place not in self._gone:
+            if seen is not None and age <= FRESH_SECONDS and place not in self._gone:
                 return seen
         return self.read(kind, remote_id)
 

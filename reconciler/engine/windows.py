@@ -85,7 +85,11 @@ class Windows:
         with self._changed:
             self._running -= 1
             self._open.extend(rest)
-            self._changed.notify_all()
+            if self._running or self._open:
+                # The thread that gives back takes one itself: to wake another for it would cost two changes of threads.
+                self._changed.notify(max(0, len(self._open) - 1))
+            else:
+                self._changed.notify_all()
 
     @property
     def wanting(self) -> int:

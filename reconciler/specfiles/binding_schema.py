@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from reconciler.kinds.customer_binding import NEW_CUSTOMER, PLURAL, SOURCES
+from reconciler.specfiles.bindings import SKIP, UNMATCHED
 from reconciler.specfiles.project_schema import Schema
 from reconciler.specfiles.row_source import DELIMITERS
 
@@ -26,7 +27,9 @@ An external id has at most 200 characters and never changes; there is no unbind.
 customer's, in upper or lower case; where nobody has it, `create` makes the customer. A row that cannot be used is
 refused with its place, and the others are not: `billplan apply --skip-invalid` applies those. What is declared by
 itself goes before what a `from_metadata` source says, and with the customer's id also before a row of a file that has
-no more than an e-mail address for that external id. Expressions are rendered in YAML, not in rows.
+no more than an e-mail address for that external id, or nothing. With `unmatched: skip` a row of a source is left out,
+and counted in the plan, where no customer has its e-mail address or it has none; where several have it, it is refused
+all the same. Expressions are rendered in YAML, not in rows.
 """
 
 
@@ -78,8 +81,14 @@ def _source(create: Schema) -> Schema:
             },
             "delimiter": {"description": "What separates the cells of a CSV file.", "enum": list(DELIMITERS)},
             "create": create,
+            "unmatched": {
+                "description": "What becomes of a row whose e-mail address no customer has: refuse (the default), or "
+                "skip, for users who are no customers.",
+                "enum": list(UNMATCHED),
+            },
         },
         "additionalProperties": False,
+        "not": {"required": ["create", "unmatched"], "properties": {"unmatched": {"const": SKIP}}},
         "oneOf": [{"required": [form]} for form in ("csv", "jsonl", "from_metadata")],
     }
 

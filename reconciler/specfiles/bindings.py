@@ -20,13 +20,16 @@ from reconciler.specfiles import codes
 from reconciler.specfiles.findings import Findings
 from reconciler.specfiles.lifecycle import FIELDS as LIFECYCLE
 from reconciler.specfiles.places import Places
-from reconciler.specfiles.row_source import DELIMITERS, RowFile, RowFormat, SourceRow, read_rows
+from reconciler.specfiles.row_source import DELIMITERS, RowFile, RowFormat, read_rows
 
 PLURALS = (PLURAL, SOURCES)
 ROW_FIELDS = ("external_id", "email", "customer")
 _BODY = ("customer", "email", "create")
-_FILE_KEYS = ("columns", "create", "delimiter")
+_FILE_KEYS = ("columns", "create", "delimiter", "unmatched")
 _FORMS = (*(form.value for form in RowFormat), "from_metadata")
+# What becomes of a row whose e-mail no customer has.
+SKIP = "skip"
+UNMATCHED = ("refuse", SKIP)
 _METADATA_KEY = re.compile(r"[^\[\]]{1,40}")
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,200}")
 _NO_LIFECYCLE = "a binding holds for good, and its customer stays as it is: nothing is adopted, protected or ignored"
@@ -113,7 +116,14 @@ class BindingDeclarations:
 
     def _create(self, body: Mapping[str, Value], places: Places) -> Create:
         """Read the fields of the customers to make, as requests spell them; None where none is to be made."""
-        if body.get("create") is None:
+        if "create" not in body:
+            return None
+        if body["create"] is None:
+            summary, hint = (
+                "create: expected a mapping of fields, found nothing (null)",
+                "create: {} for an e-mail alone",
+            )
+            self._report(codes.WRONG_SHAPE, summary, places.nearest(("create",)), hint)
             return None
         problems = Problems()
         path: FieldPath = ("create",)
@@ -148,10 +158,29 @@ class BindingDeclarations:
         elif form == "from_metadata":
             self._add_metadata(name, value, at)
         else:
+            before = len(self._findings)
+            skipped_by = name if self._skips(body, places) else ""
+            sound = len(self._findings) == before
             file = self._file(RowFormat(form), value, body, places)
             create = self._create(body, places)
-            if file is not None:
-                self._rows.extend(self._rows_of(file, create))
+            if file is not None and sound:
+                self._rows.extend(self._rows_of(file, create, skipped_by))
+
+    def _skips(self, body: Mapping[str, Value], places: Places) -> bool:
+        """Say whether rows whose e-mail no customer has are left out; what is wrong with that is reported."""
+        value = body.get("unmatched")
+        if value is None:
+            return False
+        at = places.value_at(("unmatched",))
+        if value not in UNMATCHED:
+            hint = suggestion(value, UNMATCHED) if isinstance(value, str) else ""
+            summary = f"unmatched: expected one of {', '.join(UNMATCHED)}, found {describe(value)}"
+            self._report(codes.BAD_SOURCE, summary, at, hint)
+        skips = bool(value == SKIP)
+        if skips and body.get("create") is not None:
+            summary = "unmatched: skip leaves out the rows that create: makes customers for"
+            self._report(codes.BAD_SOURCE, summary, at, "take one of the two away")
+        return skips
 
     def _add_metadata(self, name: str, key: str, at: SourceRange) -> None:
         if key == self._own_key:
@@ -170,6 +199,10 @@ class BindingDeclarations:
         if PurePath(name).is_absolute():
             hint = "paths are relative to the folder of billplan.yaml, so that every checkout has them"
             self._report(codes.BAD_SOURCE, f"{form}: {name!r} is an absolute path", at, hint)
+        elif _leads_out(self._folder, name):
+            # What a pull request names is read where its plan runs, and the first line of it may be shown.
+            hint = "copy the file into the folder of billplan.yaml, or below it"
+            self._report(codes.BAD_SOURCE, f"{form}: {name!r} leads out of the project's folder", at, hint)
         if delimiter not in DELIMITERS or (form is not RowFormat.CSV and "delimiter" in body):
             shown = ", ".join(repr(one) for one in DELIMITERS)
             summary = f"delimiter: of a csv: file it is one of {shown}; found {describe(delimiter)}"
@@ -183,6 +216,7 @@ class BindingDeclarations:
             source=at,
             fields=ROW_FIELDS,
             required=("external_id",) if form is RowFormat.CSV else (),
+            one_of=("email", "customer") if body.get("unmatched") == SKIP else (),
             columns=columns,
             column_places={field: places.value_at(("columns", field)) for field in columns or ()},
             delimiter=delimiter,
@@ -209,13 +243,19 @@ class BindingDeclarations:
             self._report(codes.BAD_SOURCE, summary, at, "columns: {external_id: id, email: email}")
         return columns
 
-    def _rows_of(self, file: RowFile, create: Create) -> Iterator[WantedBinding]:
+    def _rows_of(self, file: RowFile, create: Create, skipped_by: str) -> Iterator[WantedBinding]:
         for row in read_rows(file, self._findings):
-            yield _binding(row, SourceRange(file.shown, row.line, 1), create)
+            place = SourceRange(file.shown, row.line, 1)
+            yield checked_row(row.values, place, create, row.wrong, row.hint, skipped_by)
 
     def _report(self, code: str, summary: str, source: SourceRange, hint: str = "") -> None:
         self._findings.report(code, summary, source, hint)
 
 
-def _binding(row: SourceRow, source: SourceRange, create: Create) -> WantedBinding:
-    return checked_row(row.values, source, create, row.wrong, row.hint)
+def _leads_out(folder: Path, name: str) -> bool:
+    """Say whether a path leads out of a folder, by itself or by a link."""
+    try:
+        return not (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        # A loop of links, or what is no path at all: nothing can be read there, and the reader says so.
+        return False

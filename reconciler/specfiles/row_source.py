@@ -38,8 +38,8 @@ class RowFormat(StrEnum):
 class RowFile:
     """A file of rows. `shown` is its name in messages, `source` where it is named.
 
-    `fields` are our names of what a row may hold, `required` those without which the file makes no sense. `columns`
-    maps them to the file's own names; without it they are called as we call them.
+    `fields` are our names of what a row may hold, `required` those without which the file makes no sense; of a CSV it
+    also needs one of `one_of`. `columns` maps them to the file's own names; without it they are called as we call them.
     """
 
     path: Path
@@ -48,6 +48,7 @@ class RowFile:
     source: SourceRange
     fields: tuple[str, ...]
     required: tuple[str, ...]
+    one_of: tuple[str, ...] = ()
     columns: Mapping[str, str] | None = None
     column_places: Mapping[str, SourceRange] = field(default_factory=dict)
     delimiter: str = ","
@@ -159,6 +160,10 @@ def _columns_in(file: RowFile, header: list[str], findings: Findings) -> list[tu
             summary = f"{file.shown} has {how} column {column!r} (for {name}); its header: {_shown_header(header)}"
             at = file.column_places.get(name, file.source)
             findings.report(codes.UNKNOWN_COLUMN, summary, at, _way_out(file, name, header) if count == 0 else "")
+    if file.one_of and not any(name in wanted for name in file.one_of):
+        trouble = True
+        summary = f"{file.shown} has no column for {' or '.join(file.one_of)}; its header: {_shown_header(header)}"
+        findings.report(codes.UNKNOWN_COLUMN, summary, file.source, _way_out(file, file.one_of[0], header))
     if trouble:
         raise _Stop
     return [(name, header.index(file.name(name))) for name in wanted]
@@ -180,7 +185,7 @@ def _shown_header(header: list[str]) -> str:
 
 def _json_rows(file: RowFile, stream: TextIO) -> Iterator[SourceRow]:
     decode = json.JSONDecoder(object_pairs_hook=_once, parse_float=Decimal, parse_constant=_no_constant).decode
-    known = {file.name(name): name for name in file.fields if file.columns is None or name in file.columns}
+    known = {name: file.name(name) for name in file.fields if file.columns is None or name in file.columns}
     for line, text in enumerate(stream, 1):
         if not text.strip():
             continue
@@ -195,6 +200,7 @@ def _json_rows(file: RowFile, stream: TextIO) -> Iterator[SourceRow]:
 
 
 def _json_row(file: RowFile, line: int, row: Value, known: Mapping[str, str]) -> SourceRow:
+    """Read a line; `known` are the file's names of fields by ours, of which two may be one."""
     if not isinstance(row, dict):
         # Not shown: whatever it is, it may be a customer's data.
         what = describe(row).split(" ")
@@ -202,8 +208,8 @@ def _json_row(file: RowFile, line: int, row: Value, known: Mapping[str, str]) ->
         return SourceRow(line=line, wrong=wrong, hint="each line is one JSON object")
     if file.columns is None:
         for name in row:
-            if name not in known:
-                hint = suggestion(name, known) or "name the fields that you want under columns:"
+            if name not in known.values():
+                hint = suggestion(name, known.values()) or "name the fields that you want under columns:"
                 return SourceRow(line=line, values=_named(row, known), wrong=f"unknown field {_cut(name)!r}", hint=hint)
     return SourceRow(line=line, values=_named(row, known))
 
@@ -213,7 +219,7 @@ def _cut(name: str) -> str:
 
 
 def _named(row: Mapping[str, Value], known: Mapping[str, str]) -> dict[str, Value]:
-    found = {ours: row.get(theirs) for theirs, ours in known.items()}
+    found = {ours: row.get(theirs) for ours, theirs in known.items()}
     return {name: value for name, value in found.items() if value is not None and value != ""}
 
 

@@ -40,6 +40,14 @@ DISPUTES = SqlTable(
     Column("customer", Text, primary_key=True),
 )
 
+# Up to when the mirror had every change of all customers (epoch seconds, UTC) when their metadata was learned last.
+LEARNED = SqlTable(
+    "learned_bindings",
+    METADATA,
+    *_project(),
+    Column("as_of", BigInteger, nullable=False),
+)
+
 # What lives in the store alone (features, product mappings), as it was sent: `raw` is JSON.
 RESOURCES = SqlTable(
     "resources",
@@ -76,6 +84,6 @@ MAPPED_PRODUCTS = SqlTable(
 
 def make_binding_tables(connection: Connection) -> None:
     """Make them; raise StoreError where one of their names is taken: no version had them before."""
-    tables = [BINDINGS, DISPUTES, RESOURCES, ANSWERS, MAPPED_PRODUCTS]
+    tables = [BINDINGS, DISPUTES, LEARNED, RESOURCES, ANSWERS, MAPPED_PRODUCTS]
     refuse_taken(connection, {table.name for table in tables})
     METADATA.create_all(connection, tables=tables, checkfirst=False)

@@ -20,6 +20,9 @@ from reconciler.store.sqlite_engine import WRITE, create_sqlite_engine
 
 # Threads of an apply, and some for what runs beside it.
 _CONNECTIONS = 32
+# For one of many processes of an application, since a server has 100 for all of them unless it is told otherwise.
+FEW_CONNECTIONS = 4
+_KEPT_OPEN = 5
 
 # A server that vanished without a word is noticed within half a minute, not in the two hours of TCP's own defaults.
 # Prepared statements are off because they break behind a pooler of transactions.
@@ -116,15 +119,17 @@ class Database:
         self.close()
 
 
-def open_database(url: str, *, base_folder: Path, migrations: Sequence[Migration] = MIGRATIONS) -> Database:
-    """Open the store at `url`, making or migrating it where needed.
+def open_database(
+    url: str, *, base_folder: Path, migrations: Sequence[Migration] = MIGRATIONS, connections: int = _CONNECTIONS
+) -> Database:
+    """Open the store at `url`, making or migrating it where needed; on a server with at most so many `connections`.
 
     `url` is `sqlite:PATH`, with a relative path taken from `base_folder` and its folder made, or
     `postgresql://user@host/database`. Raises StoreError if the store cannot be opened or is of a newer version.
     """
     location = parse_location(url, base_folder=base_folder)
     if location.path is None:
-        engine = _create_postgresql_engine(location)
+        engine = _create_postgresql_engine(location, connections)
     else:
         _make_folder(location.path.parent)
         engine = create_sqlite_engine(location.engine_url, connections=_CONNECTIONS)
@@ -157,15 +162,16 @@ def _make_folder(folder: Path) -> None:
         ) from None
 
 
-def _create_postgresql_engine(location: Location) -> Engine:
-    given = location.engine_url.query
+def _create_postgresql_engine(location: Location, connections: int) -> Engine:
+    given, kept = location.engine_url.query, min(connections, _KEPT_OPEN)
     try:
         return create_engine(
             location.engine_url,
             connect_args={name: value for name, value in _POSTGRESQL_ARGUMENTS.items() if name not in given},
             hide_parameters=True,
             pool_pre_ping=True,
-            max_overflow=_CONNECTIONS,
+            pool_size=kept,
+            max_overflow=connections - kept,
         )
     except ImportError:
         raise StoreError(

@@ -17,7 +17,7 @@ from reconciler.errors import StoreError
 from reconciler.store.database import Database
 
 # Few, since a server has not many to give, and none is held for longer than a look.
-_CONNECTIONS = 4
+_CONNECTIONS = 2
 
 
 class DirectReads:

@@ -14,14 +14,14 @@ _READ_AT_ONCE = 2_000
 
 def read_subscribed(connection: Connection, target: Target, statuses: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """Yield (subscription, customer, product) of every entry of a subscription that has one of these statuses."""
-    entries, owners, prices = LINES["subscription_items"], TABLES["subscription"], TABLES["price"]
+    entries, owners = LINES["subscription_items"], TABLES["subscription"]
     owned = and_(*(owners.c[n] == entries.c[n] for n in ("account", "livemode")), owners.c.id == entries.c.subscription)
-    priced = and_(*(prices.c[n] == entries.c[n] for n in ("account", "livemode")), prices.c.id == entries.c.price)
+    # The entry's own product: the price may be a plan that was deleted before the first sync, and no list has it.
     query = (
-        select(entries.c.subscription, owners.c.customer, prices.c.product)
+        select(entries.c.subscription, owners.c.customer, entries.c.product)
         .join_from(entries, owners, owned)
-        .join(prices, priced)
         .where(target.of(entries), owners.c.deleted_at.is_(None), owners.c.status.in_(statuses))
+        .where(entries.c.product.is_not(None))
     )
     streamed = connection.execution_options(yield_per=_READ_AT_ONCE)
     for subscription, customer, product in streamed.execute(query):

@@ -24,6 +24,7 @@ WORDS: Mapping[Reason, str] = {
     Reason.NO_EMAIL: "no e-mail address",
     Reason.SHARED_EMAIL: "several customers share its e-mail address",
     Reason.SHARED_ID: "its external id is in the metadata of another customer too",
+    Reason.UNUSABLE_ID: "what is in its metadata cannot be an external id",
 }
 ATTENTION_COLUMNS = (
     "customer", "external_id", "reason", "email", "created", "active_subscriptions", "last_invoice", "candidates",
@@ -167,7 +168,9 @@ def _bound_lines(shown: Shown) -> list[str]:
     rows = bound_rows(shown)
     wide = min(max((len(clean(row["external_id"])) for row in rows), default=0), 40)
     return [
-        f"{clean(row['external_id']):{wide}}  {row['customer']}  by {row['bound_by']}"
+        f"{clean(row['external_id']):{wide}}  {row['customer']}"
+        + (f"  {clean(row['email'])}" if shown.emails and row["email"] else "")
+        + f"  by {row['bound_by']}"
         + (f"  {row['bound_at']}" if row["bound_at"] else "")
         + (f"  ({row['state']})" if row["state"] != "bound" else "")
         for row in rows

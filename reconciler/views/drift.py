@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 from itertools import groupby
 
+from reconciler.core.bindings import KIND
 from reconciler.core.plan import Plan
 from reconciler.core.plan_json import Kinds, plan_document
 from reconciler.views import outline
@@ -47,8 +49,16 @@ def render_drift(plan: Plan, kinds: Kinds, *, color: bool, width: int) -> str:
             for row in drift_rows(one, changes.get(address), kinds.get(address.kind), notation):
                 _write(page, row)
     page.gap()
-    page.line("billplan apply sets these back to what the specs say; or change the specs, or ignore: a field.")
+    page.line(_way_out({drift.address.kind for drift in plan.drift}))
     return page.text()
+
+
+def _way_out(changed: Set[str]) -> str:
+    """Say what can be done about drift of these kinds."""
+    if changed == {KIND}:
+        return "billplan apply sets these back: a binding is for good."
+    but = "; bindings are for good" if KIND in changed else ""
+    return f"billplan apply sets these back to what the specs say; or change the specs, or ignore: a field{but}."
 
 
 def _write(page: Page, row: Row) -> None:

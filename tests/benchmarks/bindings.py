@@ -29,7 +29,7 @@ from reconciler.ports.billing import BillingApi
 from reconciler.ports.mirror import Page
 from tests.account import Account
 from tests.benchmarks.measure import print_figure
-from tests.engine.touching import KEY, customer, map_product, scope_of, sold, store_of, subscribe
+from tests.engine.touching import KEY, customer, map_product, opened, sold, store_of, subscribe
 from tests.mirror.syncing import mirror_of
 
 BOUND, PRODUCTS, CALLS, THREADS = 100_000, 10, 50_000, 8
@@ -46,7 +46,7 @@ def main() -> None:
         _learn(account, bound, f"learning {bound:,} bindings after the store was lost", "")
         _learn(account, 0, f"learning {bound:,} bindings again", f"under {LEARN_SECONDS} s")
         store = store_of(account)
-        bindings = Bindings(store, _no_api, scope_of(account), account.clock)
+        bindings = opened(account, store, _no_api)
         for threads in (1, THREADS):
             _resolve(bindings, bound, threads)
         bindings.close()

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from html import unescape
+
+import pytest
+
+from reconciler.errors import BillplanError
+from reconciler.project import Project
 from tests.cli.desk import Desk
 
 KEY = "billplan_id_acme"
@@ -82,3 +88,62 @@ def test_metadata_that_somebody_edited_is_drift_with_both_values(desk: Desk) -> 
     desk.done("apply", "--auto-approve")
     assert held(desk) == {"a@example.com": "u1"}
     assert desk.done("drift").code == 0
+
+
+def test_users_on_a_free_plan_are_left_out_where_the_source_says_so(desk: Desk) -> None:
+    people(desk, "a@example.com")
+    desk.write("specs/a.yaml", SOURCE.replace("}}", "}, unmatched: skip}"))
+    desk.write("data/users.csv", "id,mail\nu1,A@example.com\nu2,free@example.com\nu3,\n")
+    desk.done("validate")
+    planned = desk.done("plan", "--out", "p.jsonl")
+    assert "2 rows of app left out (unmatched: skip)" in " ".join(planned.out.split())
+    assert "example.com" not in planned.both
+    desk.done("apply", "p.jsonl", "--auto-approve")
+    assert held(desk) == {"a@example.com": "u1"}
+    assert "Nothing to do" in desk.done("plan").out
+
+
+def test_every_row_without_an_id_is_told_with_its_place_in_every_form(desk: Desk) -> None:
+    desk.write("specs/a.yaml", SOURCE)
+    desk.write("data/users.csv", "id,mail\n,a@example.com\nu1,b@example.com,more\n,c@example.com\n")
+    desk.run("plan", "--out", "p.jsonl")
+    for form in ("text", "json", "markdown"):
+        told = unescape(desk.run("plan", "--format", form).out.replace("\\", ""))
+        for line in (2, 3, 4):
+            assert f'customer_binding["data/users.csv"]["line {line}"]' in told, form
+            assert form == "json" or f"data/users.csv:{line}:1" in told
+    sources = [one["source"] for one in desk.run("plan", "--format", "json").document["resource_changes"]]
+    assert len({str(source) for source in sources}) == 3
+    assert "3 refused" in desk.run("apply", "p.jsonl", "--auto-approve", "--skip-invalid").both
+
+
+def test_drift_of_bindings_alone_does_not_offer_to_ignore_it(desk: Desk) -> None:
+    (one,) = people(desk, "a@example.com")
+    specs = f"customer_bindings:\n  u1: {{customer: {one}}}\n"
+    desk.converge(specs)
+    desk.client().customers.update(one, {"metadata": {KEY: "somebody"}})
+    told = desk.run("drift").out
+    assert "ignore" not in told
+    assert "billplan apply sets these back: a binding is for good." in told
+    desk.converge(f"{specs}products:\n  pro: {{name: Pro}}\n")
+    desk.wait()
+    desk.client().customers.update(one, {"metadata": {KEY: "somebody"}})
+    desk.client().products.update("acme-pro", {"name": "Other"})
+    assert "or ignore: a field; bindings are for good." in desk.run("drift").out
+
+
+def test_an_application_whose_store_was_lost_is_told_what_to_do_at_every_step(desk: Desk) -> None:
+    (one,) = people(desk, "a@example.com")
+    desk.client().customers.update(one, {"metadata": {KEY: "u1"}})
+    with Project.load(desk.folder) as project, pytest.raises(BillplanError, match="there is no store") as raised:
+        project.bindings.resolve("u1")
+    assert raised.value.hint == "billplan sync"
+    desk.done("sync", "--objects", "product")
+    with Project.load(desk.folder) as project, pytest.raises(BillplanError, match="has not all customers") as raised:
+        project.bindings.resolve("u1")
+    assert raised.value.hint == "billplan sync"
+    desk.done("sync")
+    with Project.load(desk.folder) as project:
+        found = project.bindings.resolve("u1")
+    assert (found.customer, found.as_of) == (one, None)
+    assert "billplan apply" in found.reason

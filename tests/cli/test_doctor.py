@@ -155,3 +155,20 @@ def test_a_write_is_tried_on_ids_that_nobody_has_and_without_parameters(desk: De
     assert {r["status"] for r in posts} == {404}
     assert {r["params"] for r in posts} == {""}
     assert all(len(r["path"].rpartition("/doctor_")[2]) == 32 for r in posts)
+
+
+PUBLISHED = """
+features: {sso: {name: SSO, type: boolean}}
+product_mappings: {pro: {name: Pro, stripe_products: [prod_1], features: {sso: true}%s}}
+"""
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_the_permissions_for_entitlements_are_asked_for_only_where_a_mapping_publishes(
+    desk: Desk, published: bool
+) -> None:
+    desk.write("specs/mapped.yaml", PUBLISHED % (", publish: stripe_entitlements" if published else ""))
+    restricted(desk, READS | WRITES)
+    checks = found(desk, 1 if published else 0)
+    assert ("rak_entitlement_read" in checks["read permissions"]["detail"]) is published
+    assert ("rak_entitlement_write" in checks["write permissions"]["detail"]) is published

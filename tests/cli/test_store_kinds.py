@@ -63,11 +63,13 @@ def test_status_tells_what_the_mirror_knows_without_a_key(desk: Desk, monkeypatc
     assert "Nothing to do" in planned.out
 
 
-def test_a_project_without_mappings_hears_nothing_of_them(desk: Desk) -> None:
+def test_without_mappings_the_status_shows_what_there_is_to_map_and_a_plan_does_not(desk: Desk) -> None:
     desk.converge(PRICED)
+    subscribe(desk, 2)
     desk.done("sync")
-    assert "Products by active" not in desk.done("status").out
-    assert "product_use" not in desk.done("status", "--format", "json").document
+    assert "      2  (not mapped)  Pro (acme-pro)" in desk.done("status").out
+    (one,) = desk.done("status", "--format", "json").document["product_use"]["products"]
+    assert (one["id"], one["mapping"], one["subscriptions"]) == ("acme-pro", None, 2)
     assert "Products by active" not in desk.done("plan").out
 
 

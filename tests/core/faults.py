@@ -42,6 +42,13 @@ FAULTS: dict[str, tuple[str, Any, str, str, str]] = {
         {"name": ""},
         "BP1207",
         "name: expected a text, found an empty text",
+        "it is required: write one",
+    ),
+    "an empty text of a field that may be left out": (
+        "product.x",
+        {"name": "X", "unit_label": ""},
+        "BP1207",
+        "unit_label: expected a text, found an empty text",
         "leave the field out to unset it",
     ),
     "an empty list": (
@@ -50,6 +57,13 @@ FAULTS: dict[str, tuple[str, Any, str, str, str]] = {
         "BP1205",
         "images: the list is empty",
         "leave the field out to unset it",
+    ),
+    "an empty list that is required": (
+        "product_mapping.x",
+        {"name": "X", "stripe_products": []},
+        "BP1205",
+        "stripe_products: the list is empty",
+        "it is required: list at least one",
     ),
     "nine images": (
         "product.x",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.core.address import parse_address
 from reconciler.core.binding_plan import plan_bindings
 from reconciler.core.binding_rows import checked_row, without_doubles
 from reconciler.core.binding_targets import BindingsSeen
 from reconciler.core.bindings import Bound, BoundBy, Customer, Customers, MetadataSource, WantedBindings
 from reconciler.core.changes import Action, Change
-from reconciler.core.diagnostics import SourceRange
+from reconciler.core.diagnostics import Severity, SourceRange
 from reconciler.core.email_address import email_key
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import Absent, Unchanged
@@ -30,9 +31,15 @@ def customer(id: str, email: str | None = None, bound: str | None = None, **meta
 def rows(*declared: Mapping[str, Any]) -> WantedBindings:
     """Declare rows, one a line of users.csv."""
     made = [
-        checked_row(one, SourceRange("users.csv", line, 1), one.get("create")) for line, one in enumerate(declared, 2)
+        checked_row(one, SourceRange("users.csv", line, 1), one.get("create"), skipped_by=one.get("skipped_by", ""))
+        for line, one in enumerate(declared, 2)
     ]
     return WantedBindings(rows=without_doubles(made))
+
+
+def users(*declared: Mapping[str, Any]) -> WantedBindings:
+    """Declare rows of a source that leaves out who is no customer."""
+    return rows(*({**one, "skipped_by": "users"} for one in declared))
 
 
 def row(external_id: str, **values: Any) -> dict[str, Any]:
@@ -77,7 +84,10 @@ def test_a_customer_is_bound_by_its_id_and_by_its_email() -> None:
     assert {c.change_class for c in draft.changes} == {ChangeClass.ENTITLEMENT}
     step = draft.steps[1]
     assert (step.method, step.path, step.params) == ("post", "/v1/customers/cus_2", {"metadata": {KEY: "u2"}})
-    assert step.precondition == Unchanged(remote_id="cus_2", before={ATTR: None})
+    found_by = Ref(step.address, "email")
+    assert draft.steps[0].precondition == Unchanged(remote_id="cus_1", before={ATTR: None})
+    assert step.precondition == Unchanged(remote_id="cus_2", before={ATTR: None, "email": found_by})
+    assert wanted.emails() == {found_by: "JANE@example.com"}
     assert step.expect == {ATTR: "u2"}
     assert "users.csv:3" in draft.changes[1].reason
 
@@ -278,3 +288,90 @@ def test_an_id_that_is_declared_twice_names_every_place_and_both_values() -> Non
     assert refusal(planned(same)) == (
         "it is declared 2 times, each time the same: users.csv:2 (an e-mail), users.csv:3 (an e-mail)"
     )
+
+
+def test_users_without_a_customer_are_left_out_and_counted_where_that_is_asked_for() -> None:
+    wanted = users(
+        row("u1", email="JANE@example.com"), row("u2", email="nobody@example.com"), row("u3"),
+        row("u4", email="gone@example.com"),
+    )  # fmt: skip
+    draft = planned(wanted, customer("cus_1", "jane@example.com"), gone=("gone@example.com",))
+    assert [(c.address.name, c.action, c.remote_id) for c in draft.changes] == [("u1", Action.UPDATE, "cus_1")]
+    (diagnostic,) = draft.diagnostics
+    assert diagnostic.summary == (
+        "3 rows of users left out (unmatched: skip): no customer has their e-mail; 1 of them without one (u2, u3, u4)"
+    )
+    assert diagnostic.severity is Severity.WARNING
+
+
+def test_each_source_counts_its_own() -> None:
+    first, second = users(row("u1", email="a@example.com")), rows(row("u2", skipped_by="more"), row("u3"))
+    draft = planned(WantedBindings(rows=(*first.rows, *second.rows)))
+    assert [d.summary.partition(" left out")[0] for d in draft.diagnostics] == ["1 row of more", "1 row of users"]
+    assert refusal(draft) == "the row has neither a customer nor an e-mail"
+
+
+def test_only_who_has_no_customer_is_left_out() -> None:
+    several = customer("cus_1", "jane@example.com"), customer("cus_2", "JANE@example.com")
+    assert "2 customers share" in refusal(planned(users(row("u1", email="jane@example.com")), *several))
+    assert "cus_9 is no customer" in refusal(planned(users(row("u1", customer="cus_9", email="no@example.com"))))
+    assert "is not an e-mail address" in refusal(planned(users(row("u1", email="jane"))))
+    assert "must not be empty" in refusal(planned(users(row("", email="no@example.com"))))
+    carried = customer("cus_1", bound="u1"), customer("cus_2", bound="u1")
+    assert "all carry it" in refusal(planned(users(row("u1", email="no@example.com")), *carried))
+    twice = users(row("u1", email="no@example.com"), row("u1"))
+    assert refusal(planned(twice)) == "it is declared 2 times: users.csv:2 (an e-mail), users.csv:3 (nobody)"
+
+
+def test_who_is_bound_is_not_left_out_whatever_the_row_still_says() -> None:
+    for values, codes in (({}, []), ({"email": "old@example.com"}, ["BP1503"])):
+        draft = planned(users(row("u1", **values)), customer("cus_1", "new@example.com", "u1"))
+        assert (draft.changes, draft.unchanged, [d.code for d in draft.diagnostics]) == ((), 1, codes)
+        lost = planned(users(row("u1", **values)), customer("cus_1", "new@example.com"), bound=stored(u1="cus_1"))
+        assert [(c.action, c.remote_id, c.verb) for c in lost.changes] == [(Action.UPDATE, "cus_1", "bind")]
+    of_deleted = planned(users(row("u1", email="old@example.com")), bound=stored(u1="cus_1"))
+    assert (of_deleted.changes, [d.code for d in of_deleted.diagnostics]) == ((), ["BP1511"])
+
+
+def test_a_row_that_is_left_out_does_not_stand_against_what_metadata_says() -> None:
+    legacy = MetadataSource(name="legacy", key="user_id", source=SourceRange("a.yaml", 3, 1))
+    for values in ({}, {"email": "old@example.com"}):
+        wanted = WantedBindings(rows=users(row("7", **values)).rows, from_metadata=(legacy,))
+        draft = planned(wanted, customer("cus_1", "new@example.com", user_id="7"))
+        assert (only(draft).remote_id, draft.diagnostics) == ("cus_1", ())
+
+
+def test_rows_without_a_usable_id_stand_under_their_places() -> None:
+    long, odd = "x" * 201, "u\ud800"
+    wanted = rows(
+        row(""), row(" "), row(long), row(f"{long}y"), row(odd, email="a@example.com"),
+        row("u?", email="a@example.com"), row("ok", customer="cus_1"),
+    )  # fmt: skip
+    draft = planned(wanted, customer("cus_1"), customer("cus_2", "a@example.com"))
+    refused = {str(c.address): c.refused for c in draft.changes if c.action is Action.REFUSED}
+    assert sorted(refused) == [f'customer_binding["users.csv"]["line {line}"]' for line in range(2, 7)]
+    assert not [words for words in refused.values() if "declared" in words]
+    assert [parse_address(address) for address in refused] == [
+        c.address for c in draft.changes if c.action is Action.REFUSED
+    ]
+    assert [c.remote_id for c in draft.changes if c.action is Action.UPDATE] == ["cus_1", "cus_2"]
+    assert len({c.address for c in draft.changes}) == len(draft.changes)
+
+
+def test_metadata_that_the_store_knows_better_is_repaired_and_a_strangers_is_refused() -> None:
+    wanted = rows(row("u1", customer="cus_1"), row("u2", customer="cus_2"))
+    bound = stored(u1="cus_1", u2="cus_2")
+    swapped = planned(wanted, customer("cus_1", bound="u2"), customer("cus_2", bound="u1"), bound=bound)
+    assert [(c.remote_id, c.after) for c in swapped.changes] == [("cus_1", {ATTR: "u1"}), ("cus_2", {ATTR: "u2"})]
+    doubled = planned(wanted, customer("cus_1", bound="u1"), customer("cus_2", bound="u1"), bound=bound)
+    assert [(c.action, c.remote_id) for c in doubled.changes] == [(Action.UPDATE, "cus_2")]
+    assert [s.precondition for s in doubled.steps] == [Unchanged(remote_id="cus_2", before={ATTR: "u1"})]
+    stranger = planned(
+        rows(row("u1", customer="cus_1")),
+        customer("cus_1", bound="u1"),
+        customer("cus_3", bound="u1"),
+        bound=stored(u1="cus_1"),
+    )
+    assert "all carry it" in refusal(stranger)
+    undeclared = planned(rows(), customer("cus_1", bound="u2"), customer("cus_2", bound="u1"), bound=bound)
+    assert [c.remote_id for c in undeclared.changes] == ["cus_1", "cus_2"]

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.core.feature_values import is_more, merged, misfit
 from reconciler.core.product_use import Subscribed, count_subscribed, product_use
-from reconciler.core.unlocked import Unlocked, loss_notes, narrowed
+from reconciler.core.unlocked import Narrowing, Unlocked, unlocked
 
 
 def of(**products: tuple[str, Mapping[str, Any]]) -> dict[str, Unlocked]:
@@ -26,6 +26,18 @@ ITEMS = [
     ("sub_5", "cus_4", "x"),
 ]
 SUBSCRIBED = count_subscribed(ITEMS)
+NO_LOSS = "no customer with an active subscription loses anything by it"
+
+
+def losses(
+    before: Mapping[str, Unlocked],
+    after: Mapping[str, Unlocked],
+    *changed: str,
+    subscribed: Subscribed = SUBSCRIBED,
+) -> dict[str, tuple[str, ...]]:
+    return Narrowing(before=before, after=after, changed=frozenset(changed)).losses(subscribed)
+
+
 BEFORE = of(p=("pro", {"sso": True, "calls": 100, "seats": "unlimited"}), q=("team", {"sso": True, "calls": 50}))
 
 
@@ -70,12 +82,11 @@ def test_a_value_fits_its_type(value: Any, type: str, fits: bool) -> None:
     ],
 )
 def test_a_mapping_is_narrowed_by_what_it_gives_no_more(after: Mapping[str, Unlocked], is_narrowed: bool) -> None:
-    assert narrowed("pro", BEFORE, after) is is_narrowed
-    assert not narrowed("team", BEFORE, after)
+    assert list(losses(BEFORE, after, "pro", "other", "team")) == (["pro"] if is_narrowed else [])
 
 
 def test_a_removed_mapping_takes_from_customers_what_no_other_product_gives_them() -> None:
-    assert loss_notes("pro", BEFORE, {"q": BEFORE["q"]}, SUBSCRIBED) == (
+    assert losses(BEFORE, {"q": BEFORE["q"]}, "pro")["pro"] == (
         "3 customers do not have pro any more",
         "2 customers lose calls",
         "3 customers lose seats",
@@ -86,7 +97,7 @@ def test_a_removed_mapping_takes_from_customers_what_no_other_product_gives_them
 
 def test_a_lower_value_takes_from_those_who_have_no_more_of_it_elsewhere() -> None:
     after = {**BEFORE, **of(p=("pro", {"sso": False, "calls": 60, "seats": 3}))}
-    assert loss_notes("pro", BEFORE, after, SUBSCRIBED) == (
+    assert losses(BEFORE, after, "pro", "max")["pro"] == (
         "2 customers lose sso",
         "3 customers get less of calls",
         "3 customers get less of seats",
@@ -95,16 +106,59 @@ def test_a_lower_value_takes_from_those_who_have_no_more_of_it_elsewhere() -> No
 
 def test_a_product_that_goes_over_with_all_it_gives_takes_only_the_name() -> None:
     after = {**BEFORE, **of(p=("max", {**BEFORE["p"].features, "calls": 1000}))}
-    assert loss_notes("pro", BEFORE, after, SUBSCRIBED) == ("3 customers do not have pro any more",)
+    assert losses(BEFORE, after, "pro", "max")["pro"] == ("3 customers do not have pro any more",)
 
 
 def test_where_nobody_has_it_nobody_loses_it_and_what_was_not_counted_is_said() -> None:
-    assert loss_notes("pro", BEFORE, {}, count_subscribed([])) == (
-        "no customer with an active subscription loses anything by it",
-    )
-    assert loss_notes("pro", BEFORE, {}, Subscribed(unknown="the key lacks it")) == (
-        "how many customers lose something by it was not counted: the key lacks it",
-    )
+    gone = {"q": BEFORE["q"]}
+    assert losses(BEFORE, gone, "pro", subscribed=count_subscribed([])) == {"pro": (NO_LOSS,)}
+    assert losses(BEFORE, gone, "pro", subscribed=Subscribed(unknown="the key lacks it")) == {
+        "pro": ("how many customers lose something by it was not counted: the key lacks it",)
+    }
+
+
+def test_a_product_in_two_mappings_is_with_the_changed_one() -> None:
+    mappings: dict[str, dict[str, Any]] = {
+        "a": {"stripe_products": ["p"], "features": {"sso": True}},
+        "z": {"stripe_products": ["p", "q"], "features": None},
+    }
+    assert unlocked(mappings, frozenset()) == of(p=("z", {}), q=("z", {}))
+    assert unlocked(mappings, frozenset({"a"})) == of(p=("a", {"sso": True}), q=("z", {}))
+    assert unlocked(mappings, frozenset({"a", "z"})) == of(p=("z", {}), q=("z", {}))
+
+
+def test_what_a_mapping_takes_over_from_an_unchanged_one_is_lost_by_the_taker() -> None:
+    after = {**BEFORE, **of(p=("a", {"sso": True, "calls": 60}))}
+    assert losses(BEFORE, after, "a") == {
+        "a": ("3 customers do not have pro any more", "3 customers lose seats", "3 customers get less of calls")
+    }
+
+
+def test_a_loss_by_two_changes_is_told_at_one_of_them() -> None:
+    assert losses(BEFORE, {}, "pro", "team") == {
+        "pro": (
+            "3 customers do not have pro any more",
+            "3 customers lose calls",
+            "3 customers lose seats",
+            "3 customers lose sso",
+        ),
+        "team": (
+            "1 customer does not have team any more",
+            "what customers lose by this and another change is told at the mapping pro",
+        ),
+    }
+    less = of(p=("pro", {"seats": "unlimited", "sso": True, "calls": 70}), q=("team", {"sso": True, "calls": 40}))
+    assert losses(BEFORE, less, "pro", "team") == {"pro": ("3 customers get less of calls",), "team": (NO_LOSS,)}
+
+
+def test_two_takers_of_one_mapping_tell_its_end_once() -> None:
+    before = of(p=("old", {"sso": True}), q=("old", {"sso": True}))
+    after = of(p=("a", {"sso": True}), q=("b", {"sso": True}))
+    told = losses(before, after, "a", "b")
+    assert told == {
+        "a": ("3 customers do not have old any more",),
+        "b": ("what customers lose by this and another change is told at the mapping a",),
+    }
 
 
 def test_products_come_the_most_used_first_and_what_is_left_out_is_counted() -> None:

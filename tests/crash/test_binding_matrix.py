@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from reconciler.core.bindings import BoundBy
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Specs
 from reconciler.emulator.faults import Fault, FaultKind
 from reconciler.emulator.world import World
+from reconciler.ports.bindings import Lesson
+from reconciler.store.binding_tables import BINDINGS
 from tests.crash.matrix import Resume
 from tests.crash.mortal import Death, Killed, Moment, make_mortal
 from tests.engine.binding_account import KEY, BindingAccount, row, wanted
@@ -69,6 +73,8 @@ class Scenario:
         assert {one["email"] for one in customers if one["id"] in held} == {"kim@example.com", "lee@example.com"}
         bound = {one.customer: one.external_id for one in account.bindings.all().values()}
         assert bound == {**self.held, **held}
+        with account.database.read() as connection:
+            assert BoundBy.RESERVED not in connection.execute(select(BINDINGS.c.bound_by)).scalars().all()
         after = account.plan(self.specs)
         assert after.empty
         assert not after.drift
@@ -116,7 +122,7 @@ def test_an_apply_that_was_cut_short_is_finished(
 def learn(account: BindingAccount) -> None:
     """Let the store learn what the metadata has, as a sync does."""
     found = [(one["metadata"][KEY], one["id"]) for one in account.live("customer")]
-    account.bindings.learn(found, account.clock.now())
+    account.bindings.learn(Lesson(as_of=account.clock.now(), found=found), account.clock.now())
 
 
 @pytest.mark.parametrize("kind", [FaultKind.ERROR_BEFORE, FaultKind.ERROR_AFTER, FaultKind.DROP_AFTER])

@@ -17,7 +17,7 @@ from reconciler.core.idempotency import Scope
 from reconciler.emulator.history import grow
 from reconciler.engine.buckets import look_at_buckets
 from reconciler.errors import BillplanError
-from tests.engine.binding_account import KEY, BindingAccount
+from tests.engine.binding_account import KEY, BindingAccount, row, wanted
 
 ACTIVE = ("active", "trialing", "past_due", "unpaid")
 
@@ -87,6 +87,9 @@ def test_each_customer_is_in_one_bucket_for_one_reason() -> None:
         customer("cus_6", bound="twice"),
         customer("cus_7", "c@example.com"),
         customer("cus_8", "d@example.com", "u7"),
+        customer("cus_90", "long@example.com", "x" * 201),
+        customer("cus_91", "blank@example.com", "  "),
+        customer("cus_92", "blanks@example.com", "u92 "),
     )
     stored = {
         id: Bound(external_id=id, customer=whom, by=BoundBy.TOUCH, at=3)
@@ -105,4 +108,19 @@ def test_each_customer_is_in_one_bucket_for_one_reason() -> None:
         ("cus_5", Reason.SHARED_ID, ["cus_5", "cus_6"]),
         ("cus_6", Reason.SHARED_ID, ["cus_5", "cus_6"]),
         ("cus_8", Reason.SHARED_ID, ["cus_8", "cus_7"]),
+        ("cus_90", Reason.UNUSABLE_ID, ["cus_90"]),
+        ("cus_91", Reason.UNUSABLE_ID, ["cus_91"]),
+        ("cus_92", Reason.UNUSABLE_ID, ["cus_92"]),
     ]
+
+
+def test_what_cannot_be_an_external_id_is_replaced_by_a_declared_binding(account: BindingAccount) -> None:
+    odd = account.customer("jane@example.com", metadata={KEY: "x" * 201})
+    account.sync()
+    assert [one.reason for one in look_at_buckets(account.outside, account.pins).buckets.attention] == [
+        Reason.UNUSABLE_ID
+    ]
+    specs = wanted([row("u1", customer=odd)])
+    assert account.carry_out(account.plan(specs), specs).complete
+    assert account.held(odd) == "u1"
+    assert account.plan(specs).empty

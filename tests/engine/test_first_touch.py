@@ -14,7 +14,7 @@ from reconciler.core.bindings import Bound, BoundBy
 from reconciler.core.mirrored import Source, read_row
 from reconciler.core.resolved import Outcome
 from reconciler.emulator.faults import Fault, FaultKind
-from reconciler.engine.first_touch import BadExternalId, Bindings
+from reconciler.engine.first_touch import BadEmail, BadExternalId
 from reconciler.errors import BillplanError, RemoteUnavailable, WrongTarget
 from reconciler.mirrored import BY_NAME
 from reconciler.ports.billing import Answer
@@ -28,7 +28,7 @@ from tests.engine.touching import (
     customer,
     map_product,
     metadata_of,
-    scope_of,
+    opened,
     sold,
     store_of,
     subscribe,
@@ -123,7 +123,7 @@ def test_who_is_nobody_stays_unknown(account: Account, app: Application) -> None
 
 
 def test_e_mails_in_other_scripts(account: Account, app: Application) -> None:
-    # Of the last three, each two are two addresses, which two people can have.
+    # Of the last four, each two are two addresses, which two people can have.
     pairs = {
         "zoë@example.com": ("ZOE\u0308@example.com", True),
         "ÉLAN@example.com": ("élan@example.com", True),
@@ -131,6 +131,8 @@ def test_e_mails_in_other_scripts(account: Account, app: Application) -> None:
         "jane@strasse.example": ("jane@straße.example", False),
         "noe@example.com": ("noë@example.com", False),
         "j.ane@example.com": ("jane@example.com", False),
+        # KELVIN SIGN, which Unicode takes for a K.
+        "kim@example.com": ("\u212aim@example.com", False),
     }
     for theirs in pairs:
         customer(account, theirs)
@@ -180,8 +182,7 @@ def test_another_users_customer_is_not_bound_again(account: Account, app: Applic
     since = len(account.world.log)
     assert app.refused("u2") == (Outcome.CONFLICT, taken.format(jane, "u1"))
     change(account, "post", f"/v1/customers/{kim}", metadata={KEY: "u3"})
-    account.world.clock.advance(100)
-    run_sync(account)
+    sync_and_learn(account)
     since = len(account.world.log)
     assert app.refused("u2", "kim@example.com") == (Outcome.CONFLICT, taken.format(kim, "u3"))
     # What the store and the mirror know already, Stripe is not asked about again at every call.
@@ -191,7 +192,7 @@ def test_another_users_customer_is_not_bound_again(account: Account, app: Applic
 def test_a_customer_that_another_caller_took_meanwhile_is_a_conflict(account: Account, app: Application) -> None:
     jane = customer(account, EMAIL)
     sync_and_learn(account)
-    app.bindings = Bindings(app.store, lambda: Interrupted(account, "get"), scope_of(account), account.clock)
+    app.bindings = opened(account, app.store, lambda: Interrupted(account, "get"))
     taken = f"the only customer with that e-mail, {jane}, is bound to another external id: u9"
     found, posted = app.touch()
     assert (found.outcome, found.reason, found.customer, posted) == (Outcome.CONFLICT, taken, None, [])
@@ -218,7 +219,7 @@ class Interrupted:
 def test_a_process_that_dies_before_its_write_leaves_the_binding(account: Account, app: Application) -> None:
     jane = customer(account, EMAIL)
     sync_and_learn(account)
-    dying = Bindings(app.store, lambda: Interrupted(account, "post"), scope_of(account), account.clock)
+    dying = opened(account, app.store, lambda: Interrupted(account, "post"))
     with pytest.raises(KeyboardInterrupt):
         dying.resolve("u1", EMAIL)
     assert metadata_of(account, jane) == {}
@@ -288,7 +289,7 @@ def test_a_key_of_another_account_touches_nobody(account: Account, app: Applicat
     sync_and_learn(account)
     with Account(account.database.url) as other:
         other.world.account_id = "acct_000009"
-        bindings = Bindings(app.store, lambda: other.api, scope_of(account), account.clock)
+        bindings = opened(account, app.store, lambda: other.api)
         with pytest.raises(WrongTarget):
             bindings.resolve("u1", EMAIL)
     assert app.store.all() == {}
@@ -311,7 +312,7 @@ def test_without_a_whole_mirror_a_bound_user_is_known_and_its_features_are_not(
 
 
 def test_what_cannot_be_an_external_id_is_refused(account: Account, app: Application) -> None:
-    for id in ("", "  ", "x" * 201, "a\nb", "a\0b", "a\x7fb", "a\ud800b"):
+    for id in ("", "  ", "x" * 201, "a\nb", "a\0b", "a\x7fb", "a\ud800b", "u1 ", "\u00a0u1", "a\u2028b"):
         with pytest.raises(BadExternalId) as raised:
             app.bindings.resolve(id, EMAIL)
         assert isinstance(raised.value, BillplanError)
@@ -319,6 +320,10 @@ def test_what_cannot_be_an_external_id_is_refused(account: Account, app: Applica
     anything: Any = 42
     with pytest.raises(BadExternalId, match="of type int"):
         app.bindings.resolve(anything)
+    for anything in (5, b"jane@example.com", ["jane@example.com"]):
+        with pytest.raises(BadEmail, match="an e-mail is a text, and this one is of type") as wrong:
+            app.bindings.resolve("u1", anything)
+        assert "@" not in wrong.value.message
 
 
 def test_odd_external_ids_are_ids(account: Account, app: Application) -> None:
@@ -329,3 +334,34 @@ def test_odd_external_ids_are_ids(account: Account, app: Application) -> None:
         assert found.outcome is Outcome.BOUND_NOW
         assert app.bindings.resolve(id).customer == found.customer
         assert metadata_of(account, str(found.customer)) == {KEY: id}
+
+
+def test_in_a_store_without_mappings_features_are_not_known_rather_than_none(
+    account: Account, app: Application
+) -> None:
+    customer(account, external_id="u1")
+    product, _ = sold(account, "Pro")
+    sync_and_learn(account)
+    found, _ = app.touch(email=None)
+    assert (found.outcome, found.as_of, found.features) == (Outcome.BOUND, None, {})
+    assert found.reason.endswith("not known, since no product mapping was applied to this store (billplan apply)")
+    map_product(account, product, "pro", {"sso": True})
+    found, _ = app.touch(email=None)
+    assert (found.as_of, found.features) == (mirror_of(account).standings()["subscription"].as_of, {})
+    assert "not known" not in found.reason
+
+
+@pytest.mark.parametrize("email", [None, "  ", "jane\0@example.com"])
+def test_without_all_customers_nobody_who_is_not_bound_is_said_to_be_unknown(
+    account: Account, app: Application, email: str | None
+) -> None:
+    customer(account, external_id="u1")
+    for _ in range(2):
+        with pytest.raises(BillplanError, match="has not all customers") as raised:
+            app.bindings.resolve("u1", email)
+        assert raised.value.hint == "billplan sync"
+        run_sync(account, created_after=account.clock.now())
+    sync_and_learn(account)
+    assert app.bindings.resolve("u1", email).outcome is Outcome.BOUND
+    unknown = app.bindings.resolve("u2", email)
+    assert (unknown.outcome, unknown.as_of) == (Outcome.UNKNOWN, mirror_of(account).standings()["customer"].as_of)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from reconciler.adapters.offline_api import OfflineApi
 from reconciler.adapters.routed_api import RoutedApi
@@ -22,6 +23,7 @@ from reconciler.engine.make_plan import PlanOptions, make_plan
 from reconciler.engine.product_use import use_as_mirrored
 from reconciler.errors import BillplanError
 from reconciler.kinds import BY_NAME
+from reconciler.store.mirror_tables import TABLES
 from tests.account import Account, Bodies, api_of, specs_of
 from tests.engine.test_look import Mirroring
 from tests.kinds.plans import by_hand, change
@@ -123,7 +125,53 @@ def test_a_project_without_mappings_asks_for_no_subscriptions_and_shows_nothing(
     plan = account.see(bodies, RefreshMode.LIVE)
     assert plan.product_use is None
     assert "GET /v1/subscriptions" not in account.requests()
+
+
+def test_the_status_shows_products_that_nothing_maps_yet(account: Mirroring) -> None:
+    account.converge({a: b for a, b in SPECS.items() if not a.startswith("product_mapping")})
     assert use_as_mirrored(account.outside.api, account.mirror) is None
+    subscribe(account, 2, "team")
+    account.sync()
+    use = use_as_mirrored(account.outside.api, account.mirror)
+    assert told(use) == [("acme-team", None, 2), ("acme-pro", None, 0)]
+    assert use is not None
+    assert (use.unmapped, use.left_out) == (2, 2)
+
+
+def test_a_subscription_whose_price_no_list_has_counts(account: Mirroring) -> None:
+    account.converge(SPECS)
+    subscribe(account, 3, "pro")
+    account.sync()
+    # A plan that was deleted before the first sync.
+    with account.database.write() as connection:
+        connection.execute(delete(TABLES["price"]))
+    plan = account.see(NARROWED, RefreshMode.NONE)
+    assert told(plan.product_use) == [("acme-pro", "pro", 3), ("acme-team", None, 0)]
+    assert change(plan, "product_mapping.pro").notes == ("3 customers get less of seats",)
+
+
+def test_a_loss_by_a_selected_change_is_told_at_it(account: Mirroring) -> None:
+    big = {**SPECS["product_mapping.pro"], "stripe_products": ["product.pro", "product.team"]}
+    small = {"name": "Small", "stripe_products": ["product.extra"], "features": {"seats": 5}}
+    bodies = {**SPECS, "product.extra": {"name": "Extra"}, "product_mapping.pro": big, "product_mapping.a_small": small}
+    account.converge(bodies)
+    subscribe(account, 3, "pro")
+    account.sync()
+    moved = {
+        **bodies,
+        "product_mapping.pro": {**big, "stripe_products": ["product.team"]},
+        "product_mapping.a_small": {**small, "stripe_products": ["product.extra", "product.pro"]},
+    }
+    options = PlanOptions(
+        pins=account.pins, guards=Guards(), refresh=RefreshMode.AUTO, select=("product_mapping.a_small",)
+    )
+    plan = make_plan(specs_of(moved), account.outside, options)
+    assert [str(one.address) for one in plan.changes] == ["product_mapping.a_small"]
+    assert plan.changes[0].notes == ("3 customers do not have pro any more", "3 customers lose sso")
+    assert told(plan.product_use) == [("acme-pro", "a_small", 3), ("acme-extra", "a_small", 0), ("acme-team", "pro", 0)]
+    whole = account.see(moved, RefreshMode.AUTO)
+    assert change(whole, "product_mapping.pro").notes == plan.changes[0].notes
+    assert change(whole, "product_mapping.a_small").notes == ()
 
 
 def test_a_key_that_may_not_read_subscriptions_plans_and_says_what_it_does_not_know(account: Mirroring) -> None:

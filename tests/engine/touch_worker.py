@@ -13,12 +13,14 @@ from pathlib import Path
 
 from reconciler.adapters.limiter import Figures, Limiter
 from reconciler.adapters.sql_bindings import SqlBindings
+from reconciler.adapters.sql_mirror import SqlMirror
 from reconciler.adapters.stripe_api import ApiSettings, StripeApi
 from reconciler.core.idempotency import Scope
 from reconciler.core.resolved import Resolved
 from reconciler.core.values import Secret
 from reconciler.engine.first_touch import Bindings
-from reconciler.store.database import open_database
+from reconciler.engine.learning import learn_bindings
+from reconciler.store.database import FEW_CONNECTIONS, open_database
 from tests.account import KEY
 from tests.crash.worker import AheadClock
 
@@ -30,12 +32,18 @@ def main(api_base: str, url: str, account: str, ahead: str, threads: str) -> Non
     api = StripeApi(Secret(KEY), settings=settings, limiter=limiter, clock=clock, jitter=lambda: 0.1)
     found: list[Resolved] = []
     gate = threading.Barrier(int(threads) + 1)
-    with open_database(url, base_folder=Path("/")) as database, closing(SqlBindings(database, scope)) as store:
-        shared = Bindings(store, lambda: api, scope, clock)
+    opened = open_database(url, base_folder=Path("/"), connections=FEW_CONNECTIONS)
+    with opened as database, closing(SqlBindings(database, scope)) as store:
+        mirror = SqlMirror(database, account, False)
+
+        def learn() -> None:
+            learn_bindings(mirror, store, scope.project, clock.now())
+
+        shared = Bindings(store, lambda: api, scope, clock, learn)
 
         def work(number: int) -> None:
             # Every other thread has bindings of its own, and so waits for no thread of this process.
-            bindings = Bindings(store, lambda: api, scope, clock) if number % 2 else shared
+            bindings = Bindings(store, lambda: api, scope, clock, learn) if number % 2 else shared
             gate.wait()
             found.append(bindings.resolve("user_1", "jane@example.com"))
 

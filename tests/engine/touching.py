@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import insert
@@ -14,6 +14,7 @@ from reconciler.core.resolved import Outcome, Resolved
 from reconciler.emulator.world import World
 from reconciler.engine.first_touch import Bindings
 from reconciler.engine.learning import Learned, learn_bindings
+from reconciler.ports.billing import BillingApi
 from reconciler.store.binding_tables import MAPPED_PRODUCTS
 from tests.account import Account
 from tests.mirror.syncing import change, mirror_of, run_sync
@@ -35,7 +36,12 @@ def store_of(account: Account) -> SqlBindings:
 
 def bindings_of(account: Account) -> Bindings:
     """The account's bindings, for an application."""
-    return Bindings(store_of(account), lambda: account.api, scope_of(account), account.clock)
+    return opened(account, store_of(account), lambda: account.api)
+
+
+def opened(account: Account, store: SqlBindings, api: Callable[[], BillingApi]) -> Bindings:
+    """The bindings over a store, with an API of their own."""
+    return Bindings(store, api, scope_of(account), account.clock, lambda: learn(account))
 
 
 def learn(account: Account) -> Learned:
@@ -97,7 +103,7 @@ class Application:
     def __init__(self, account: Account) -> None:
         self.account = account
         self.store: SqlBindings = store_of(account)
-        self.bindings = Bindings(self.store, lambda: account.api, scope_of(account), account.clock)
+        self.bindings = opened(account, self.store, lambda: account.api)
 
     def touch(self, external_id: str = "u1", email: str | None = EMAIL) -> tuple[Resolved, list[str]]:
         """Resolve, and tell what was posted to."""

@@ -337,9 +337,8 @@ BAD: dict[str, tuple[str, list[tuple[int, str, str]]]] = {
           "take adopt: out")],
     ),
     "publish": (
-        "product_mappings: {a: {name: A, stripe_products: [product.pro], publish: stripe_entitlements}}\n",
-        [(5, "publish is not declared here",
-          "publishing to Stripe Entitlements is not supported by this version; take it out")],
+        "product_mappings: {a: {name: A, stripe_products: [product.pro], publish: stripe}}\n",
+        [(5, "publish: 'stripe' is not one of stripe_entitlements", "")],
     ),
     "a rename": (
         "product_mappings: {a: {name: A, stripe_products: [product.pro]}}\n"

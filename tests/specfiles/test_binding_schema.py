@@ -21,6 +21,22 @@ BODIES: dict[str, tuple[str, bool]] = {
         "customer_bindings:\n  u1: {email: a@example.com, create: {nam: Kim}}\n", False,
     ),
     "an id of 201 characters": (f"customer_bindings:\n  {'x' * 201}: {{customer: cus_1}}\n", False),
+    "users who are no customers": (
+        "customer_binding_sources:\n  s: {csv: data/users.csv, columns: {external_id: id, email: email}, "
+        "unmatched: skip}\n", True,
+    ),
+    "users who are made customers": (
+        "customer_binding_sources:\n  s: {csv: data/users.csv, columns: {external_id: id, email: email}, create: {}, "
+        "unmatched: refuse}\n", True,
+    ),
+    "users who are left out and made": (
+        "customer_binding_sources:\n  s: {csv: data/users.csv, columns: {external_id: id, email: email}, create: {}, "
+        "unmatched: skip}\n", False,
+    ),
+    "another unmatched": (
+        "customer_binding_sources:\n  s: {csv: data/users.csv, columns: {external_id: id, email: email}, "
+        "unmatched: drop}\n", False,
+    ),
     "two files": ("customer_binding_sources:\n  s: {csv: data/users.csv, jsonl: b.jsonl}\n", False),
     "an unknown column": ("customer_binding_sources:\n  s: {csv: data/users.csv, columns: {id: x}}\n", False),
     "a delimiter": ("customer_binding_sources:\n  s: {csv: data/users.csv, delimiter: ';'}\n", False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -15,8 +16,10 @@ from reconciler.adapters.binding_queries import bound_customer_text, candidates_
 from reconciler.adapters.sql_bindings import SqlBindings
 from reconciler.core.bindings import Bound, BoundBy
 from reconciler.core.idempotency import Scope
+from reconciler.core.resolved import BoundCustomer
 from reconciler.errors import StoreError
-from reconciler.ports.bindings import Claim
+from reconciler.ports.bindings import Claim, Lesson
+from reconciler.store.binding_tables import MAPPED_PRODUCTS
 from reconciler.store.database import Database, open_database
 from reconciler.store.location import Backend
 from reconciler.store.mirror_tables import MIRROR_TYPES
@@ -143,37 +146,64 @@ def test_claims_by_lot_leave_ids_and_customers_one_to_one(store: SqlBindings) ->
 def test_learning_takes_in_what_is_new_on_both_sides_and_nothing_twice(store: SqlBindings) -> None:
     store.claim("u1", "cus_1", BoundBy.TOUCH, 7)
     found = [("u1", "cus_1"), ("u1b", "cus_1"), ("u2", "cus_2"), ("üñ", "cus_3")]
-    assert store.learn(found, 9) == 2
+    assert store.learn(Lesson(as_of=5, found=found), 9) == 2
     learned = {"u2": one("u2", "cus_2", BoundBy.METADATA, 9), "üñ": one("üñ", "cus_3", BoundBy.METADATA, 9)}
     assert store.all() == {"u1": one("u1", "cus_1")} | learned
-    assert store.learn(found, 11) == 0
-    assert store.learn([("u1", "cus_9")], 11) == 0
+    assert store.learn(Lesson(as_of=6, found=found), 11) == 0
+    assert store.learn(Lesson(as_of=7, found=[("u1", "cus_9")]), 11) == 0
 
 
 def test_many_are_learned_at_once_by_several_who_find_the_same(store: SqlBindings) -> None:
     found = [(f"u{number}", f"cus_{number}") for number in range(12_000)]
     counts: list[int] = []
-    threads = [threading.Thread(target=lambda: counts.append(store.learn(found, 9))) for _ in range(3)]
+    lesson = Lesson(as_of=5, found=found, disputed=[("twice", "cus_a"), ("twice", "cus_b")])
+    threads = [threading.Thread(target=lambda: counts.append(store.learn(lesson, 9))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(counts) == len(threads)
     assert sum(counts) == len(found)
     assert {id: bound.customer for id, bound in store.all().items()} == dict(found)
 
 
 def test_disputes_are_kept_in_the_place_of_those_before(database: Database, store: SqlBindings) -> None:
-    row = {"account": "acct_1", "livemode": False, "type": "customer", "status": "ready", "as_of": 5, "detail": ""}
-    with database.write() as connection:
-        connection.execute(insert(MIRROR_TYPES).values(**row))
-    store.dispute([("u1", "cus_1"), ("u1", "cus_2")])
-    seen = store.candidates("u1", "jane@example.com")
-    assert seen is not None
-    assert (seen.as_of, seen.disputed) == (5, ("cus_1", "cus_2"))
-    store.dispute([])
-    seen = store.candidates("u1", "jane@example.com")
+    mirror_customers(database, as_of=5)
+    disputed = [("u1", "cus_1"), ("u1", "cus_2")]
+    for as_of, learned in ((4, False), (5, True)):
+        store.learn(Lesson(as_of=as_of, disputed=disputed), 9)
+        seen = store.candidates("u1", "jane@example.com")
+        assert seen is not None
+        assert (seen.as_of, seen.learned, seen.disputed) == (5, learned, ("cus_1", "cus_2"))
+    store.learn(Lesson(as_of=5), 9)
+    seen = store.candidates("u1", None)
     assert seen is not None
     assert seen.disputed == ()
+
+
+def test_what_a_project_has_learned_is_its_own(database: Database, store: SqlBindings) -> None:
+    mirror_customers(database, as_of=5)
+    store.learn(Lesson(as_of=5), 9)
+    with closing(SqlBindings(database, replace(SCOPE, project="other"))) as beside:
+        for one_of, learned in ((store, True), (beside, False)):
+            seen = one_of.candidates("u1", None)
+            assert seen is not None
+            assert seen.learned is learned
+
+
+def test_what_was_learned_gives_way_when_several_have_the_id_and_what_was_claimed_does_not(store: SqlBindings) -> None:
+    store.claim("u1", "cus_1", BoundBy.TOUCH, 7)
+    store.learn(Lesson(as_of=5, found=[("u2", "cus_2"), ("u3", "cus_3")]), 9)
+    disputed = [("u1", "cus_1"), ("u1", "cus_8"), ("u2", "cus_2"), ("u2", "cus_9"), ("u3", "cus_5"), ("u3", "cus_6")]
+    assert store.learn(Lesson(as_of=6, found=[("u4", "cus_4")], disputed=disputed), 11) == 1
+    assert {id: bound.customer for id, bound in store.all().items()} == {"u1": "cus_1", "u3": "cus_3", "u4": "cus_4"}
+
+
+def mirror_customers(database: Database, as_of: int) -> None:
+    """Let the mirror have all customers as of then."""
+    row = {"account": "acct_1", "livemode": False, "type": "customer", "status": "ready", "as_of": as_of, "detail": ""}
+    with database.write() as connection:
+        connection.execute(insert(MIRROR_TYPES).values(**row))
 
 
 def test_the_read_path_is_one_statement_that_scans_nothing(store_url: str, tmp_path: Path) -> None:
@@ -183,7 +213,7 @@ def test_the_read_path_is_one_statement_that_scans_nothing(store_url: str, tmp_p
         if database.backend is Backend.SQLITE:
             plan = [str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", values)]
             searched = [line.split()[1] for line in plan if line.startswith("SEARCH")]
-            assert sorted(searched) == ["b", "i", "m", "s", "t"]
+            assert sorted(searched) == ["a", "b", "i", "m", "s", "t"]
             assert not [line for line in plan if not line.startswith(("SEARCH", "CORRELATED SCALAR SUBQUERY"))]
             assert any("subscriptions_by_customer" in line for line in plan)
             return
@@ -219,6 +249,26 @@ def test_reads_go_on_after_the_server_has_closed_the_connections(postgres_url: s
                 others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
                 connection.exec_driver_sql(f"{others} AND application_name = 'billplan'")
         store.close()
+
+
+def test_a_store_without_mappings_is_told_from_a_customer_without_any(database: Database, store: SqlBindings) -> None:
+    ready = {
+        "account": "acct_1",
+        "livemode": False,
+        "type": "subscription",
+        "status": "ready",
+        "as_of": 5,
+        "detail": "",
+    }
+    others = {"account": "acct_1", "livemode": False, "project": "other", "product": "prod_1", "mapping": "pro"}
+    with database.write() as connection:
+        connection.execute(insert(MIRROR_TYPES).values(**ready))
+        connection.execute(insert(MAPPED_PRODUCTS).values(**others, features="{}"))
+    store.claim("u1", "cus_1", BoundBy.TOUCH, 7)
+    assert store.bound_customer("u1") == BoundCustomer(id="cus_1", as_of=5, mapped=False)
+    with database.write() as connection:
+        connection.execute(insert(MAPPED_PRODUCTS).values(**{**others, "project": "acme"}, features="{}"))
+    assert store.bound_customer("u1") == BoundCustomer(id="cus_1", as_of=5, mapped=True)
 
 
 def test_a_read_sees_what_another_connection_has_just_written(store_url: str, tmp_path: Path) -> None:

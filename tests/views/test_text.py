@@ -235,6 +235,11 @@ def test_a_plan_stopped_by_a_guard_alone_says_so_at_the_end() -> None:
     assert shown(plan).endswith("This plan is refused and cannot be applied.\n")
 
 
+def test_a_plan_of_which_the_rest_can_be_applied_names_the_way() -> None:
+    plan = replace(samples.APPLICABLE, changes=(*samples.APPLICABLE.changes, samples.REFUSED_COUPON))
+    assert shown(plan).endswith("This plan is refused as it is; apply --skip-invalid applies what is not refused.\n")
+
+
 def test_a_creation_lists_what_it_brings() -> None:
     change = replace(
         samples.CREATE_PRODUCT,
