@@ -12,6 +12,9 @@ import pytest
 
 from tests.postgres import PostgresServer, running_postgres
 
+# Here, since other rooms of the tests use them, too, and whoever imports one first decides.
+pytest.register_assert_rewrite("tests.mirror.likeness", "tests.mirror.restless", "tests.mirror.syncing")
+
 
 class NetworkUsed(AssertionError):
     """A test reached for something beyond this machine."""

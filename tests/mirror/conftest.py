@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("tests.mirror.likeness", "tests.mirror.restless", "tests.mirror.syncing")
-
 _MEMORY = Path("/dev/shm")
 
 
