@@ -7,10 +7,11 @@ from typing import BinaryIO
 _LENGTH = 8
 
 
-def write_frame(pipe: BinaryIO, message: bytes) -> None:
-    """Send a message whole; raise BrokenPipeError where nobody is there to read it."""
-    pipe.write(len(message).to_bytes(_LENGTH, "big"))
-    pipe.write(message)
+def write_frame(pipe: BinaryIO, *parts: bytes) -> None:
+    """Send a message whole, which may be in parts; raise BrokenPipeError where nobody is there to read it."""
+    pipe.write(sum(map(len, parts)).to_bytes(_LENGTH, "big"))
+    for part in parts:
+        pipe.write(part)
     pipe.flush()
 
 

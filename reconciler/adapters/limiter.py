@@ -21,10 +21,11 @@ SEARCH_RPS = 20.0
 LIVE_CONCURRENCY = 32
 TEST_CONCURRENCY = 16
 
-# Stripe's own bucket holds a second's worth. Ours holds a fifth of that, and no more than five places: enough for
-# threads that wake late to use the places that they missed, and what is sent is evenly spaced nevertheless.
-_BURST_SECONDS = 0.2
-_LEAST_BURST, _MOST_BURST = 2.0, 5.0
+# Stripe's own bucket holds a second's worth. Ours holds two fifths of that, and no more than ten places: enough for
+# threads that wake late, or wait for the store, to use the places that they missed, and what is sent is evenly spaced
+# nevertheless.
+_BURST_SECONDS = 0.4
+_LEAST_BURST, _MOST_BURST = 2.0, 10.0
 _FLOOR = 1 / 32
 
 

@@ -30,6 +30,30 @@ def code_page(page: Page) -> CodedPage:
     return CodedPage(page.type, rows, page.at, page.window, tuple(page.rest))
 
 
+def pack_page(page: CodedPage | bytes) -> bytes:
+    """Make of a page what another process is sent; one that is packed stays as it is."""
+    return page if isinstance(page, bytes) else msgspec.msgpack.encode(page)
+
+
+def unpack_page(page: CodedPage | bytes) -> CodedPage:
+    """Undo it."""
+    return _UNPACK(page) if isinstance(page, bytes) else page
+
+
+def frame_head(pages: int) -> bytes:
+    """What stands before so many packed pages, fewer than 65,536, to make them what `unpack_frame` reads."""
+    return b"\xdc" + pages.to_bytes(2, "big")
+
+
+def unpack_frame(frame: bytes) -> list[CodedPage]:
+    """Read packed pages behind their head: together they are one array of MessagePack."""
+    return _UNPACK_ALL(frame)
+
+
+_UNPACK = msgspec.msgpack.Decoder(CodedPage).decode
+_UNPACK_ALL = msgspec.msgpack.Decoder(list[CodedPage]).decode
+
+
 def store_pages(connection: Connection, target: Target, pages: Sequence[CodedPage]) -> list[Kept]:
     """Write pages in one transaction, each with its window's progress."""
     return [_store(connection, target, page) for page in pages]

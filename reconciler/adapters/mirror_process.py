@@ -15,7 +15,7 @@ from typing import BinaryIO
 import msgspec
 
 from reconciler.adapters.frames import read_frame, write_frame
-from reconciler.adapters.mirror_pages import CodedPage, store_pages
+from reconciler.adapters.mirror_pages import CodedPage, store_pages, unpack_frame
 from reconciler.core.collector import collector_slowed
 from reconciler.errors import StoreError
 from reconciler.ports.mirror import Kept
@@ -73,9 +73,8 @@ def _pipes() -> tuple[BinaryIO, BinaryIO]:
 
 
 def _serve(pages: BinaryIO, answers: BinaryIO, database: Database, target: Target) -> None:
-    decoder = msgspec.msgpack.Decoder(list[CodedPage])
     while (frame := read_frame(pages)) is not None:
-        write_frame(answers, msgspec.msgpack.encode(_stored(database, target, decoder.decode(frame))))
+        write_frame(answers, msgspec.msgpack.encode(_stored(database, target, unpack_frame(frame))))
 
 
 def _stored(database: Database, target: Target, pages: list[CodedPage]) -> Answer:

@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from reconciler.adapters.frames import read_frame, write_frame
-from reconciler.adapters.mirror_pages import CodedPage, store_pages
+from reconciler.adapters.mirror_pages import CodedPage, frame_head, pack_page, store_pages, unpack_page
 from reconciler.adapters.mirror_process import Answer, Opening
 from reconciler.errors import StoreError
 from reconciler.ports.mirror import Kept
@@ -50,13 +50,17 @@ class PageWriter:
         finally:
             self._dismiss()
 
-    def commit(self, pages: Sequence[CodedPage]) -> Sequence[Kept]:
+    def packed(self, page: CodedPage) -> CodedPage | bytes:
+        """Pack a page for the other process, where there is one: it would wait for the thread that commits to do so."""
+        return page if self._helper is None else pack_page(page)
+
+    def commit(self, pages: Sequence[CodedPage | bytes]) -> Sequence[Kept]:
         """Write pages in one transaction; durable when this returns. Raises StoreError."""
         helper = self._ready_helper()
         self._committed += len(pages)
         if helper is None:
             with self._database.write() as connection:
-                return store_pages(connection, self._target, pages)
+                return store_pages(connection, self._target, [unpack_page(page) for page in pages])
         try:
             # Two processes that write one file of SQLite wait for each other by polling, and one of them starves.
             with self._database.turn():
@@ -125,12 +129,12 @@ class Helper:
                 self._ready = True
         return self._ready
 
-    def commit(self, pages: Sequence[CodedPage]) -> Answer:
+    def commit(self, pages: Sequence[CodedPage | bytes]) -> Answer:
         """Let it commit pages; raise StoreError if somebody killed it."""
-        message = msgspec.msgpack.encode(pages)
+        packed = [pack_page(page) for page in pages]
         self._midway = True
         try:
-            write_frame(self._pages, message)
+            write_frame(self._pages, frame_head(len(packed)), *packed)
             frame = read_frame(self._answers)
         except BrokenPipeError:
             frame = None

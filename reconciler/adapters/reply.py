@@ -10,6 +10,7 @@ from email.utils import mktime_tz, parsedate_tz
 
 import msgspec
 
+from reconciler.adapters.json_page import read_page
 from reconciler.core.values import Value
 from reconciler.ports.billing import Answer
 
@@ -80,6 +81,9 @@ def reply_of(status: int, headers: Mapping[str, str], content: bytes | str) -> R
 
 
 def _hash(content: bytes | str) -> Mapping[str, Value] | None:
+    page = read_page(content) if isinstance(content, bytes) else None
+    if page is not None:
+        return page
     try:
         body = _JSON.decode(content)
     except (msgspec.DecodeError, ValueError, ArithmeticError, RecursionError):

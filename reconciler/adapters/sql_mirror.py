@@ -121,7 +121,7 @@ class SqlMirror:
     def put_page(self, page: Page) -> Kept:
         """Store a page's newer rows and its window's progress, together."""
         # Before the store's turn comes: this takes as long as the rest.
-        return self._pages.add(code_page(page))
+        return self._pages.add(self._writer.packed(code_page(page)))
 
     def put_events(self, page: EventPage) -> Kept:
         """Store events, what they say, and their window's progress, together."""

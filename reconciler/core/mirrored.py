@@ -12,6 +12,7 @@ from enum import StrEnum
 from functools import cache
 
 from reconciler.core.email_address import email_key
+from reconciler.core.unread import Excerpt, Part, Unread
 from reconciler.core.values import Value, decimal_text
 
 # Stands for the type of an event where no event tells: a moment in the object has come.
@@ -46,14 +47,9 @@ class Column:
     type: ColumnType = ColumnType.TEXT
     indexed: bool = False
 
-    def read(self, raw: dict[str, Value]) -> Value:
-        """Take the value out of a raw object; None where it is not there or not of this type."""
+    def typed(self, value: Value) -> Value:
+        """Make a column's value of what stands at its path; None where that is not of this type."""
         # A first sync does this a few million times: a test for dict takes a tenth of one for Mapping.
-        value: Value = raw
-        for key in self.path:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(key)
         if isinstance(value, dict):
             value = value.get("id")
         if value is None or (type := self.type) is _TEXT:
@@ -184,6 +180,9 @@ class Version:
 
 def read_row(mirrored: Mirrored, raw: Mapping[str, Value], parent: str = "") -> Row:
     """Read one raw object of a parent; its carried and inline objects become ids. The raw one is not changed."""
+    part = _part(mirrored, raw)
+    if part is not None:
+        return _row_of(mirrored, part, parent)
     whole = dict(raw)
     for path in (*mirrored.inline, *mirrored.carries):
         _fold(whole, _keys(path))
@@ -196,11 +195,32 @@ def read_row(mirrored: Mirrored, raw: Mapping[str, Value], parent: str = "") -> 
     )
 
 
+def _row_of(mirrored: Mirrored, part: Part, parent: str) -> Row:
+    """Make a row of an object that is stored as it came, but for what is kept as its id."""
+    id, *found = part.values
+    return Row(
+        id=str(id),
+        values=_reading(mirrored.columns).typed(found, parent),
+        raw=part.folded,
+        lines=tuple(
+            tuple(_reading(lines.columns).typed(list(row), "") for row in some.rows)
+            for lines, some in zip(mirrored.lines, part.lists, strict=True)
+        ),
+    )
+
+
+def _part(mirrored: Mirrored, raw: Mapping[str, Value]) -> Part | None:
+    """What the mirror wants of an unread object; None where it has to be read whole."""
+    part = raw.part(_excerpt_of(mirrored)) if isinstance(raw, Unread) else None
+    return None if part is None or part.values[0] is None else part
+
+
 def carried_in(mirrored: Mirrored, raw: Mapping[str, Value]) -> Iterator[tuple[str, Mapping[str, Value]]]:
     """Yield the whole objects that came along, each with the name of its type."""
+    part = _part(mirrored, raw) if mirrored.carries else None
     for path, type in mirrored.carries.items():
-        value: Value = raw
-        for key in path.split("."):
+        value: Value = raw if part is None else part.nested.get(_keys(path))
+        for key in path.split(".") if part is None else ():
             value = value.get(key) if isinstance(value, Mapping) else None
         if isinstance(value, Mapping):
             yield type, value
@@ -208,6 +228,9 @@ def carried_in(mirrored: Mirrored, raw: Mapping[str, Value]) -> Iterator[tuple[s
 
 def shortened(mirrored: Mirrored, raw: Mapping[str, Value]) -> list[Lines]:
     """List the lines of which the answer left some out."""
+    part = _part(mirrored, raw) if mirrored.lines else None
+    if part is not None:
+        return [lines for lines, some in zip(mirrored.lines, part.lists, strict=True) if some.has_more]
     return [lines for lines in mirrored.lines if (raw.get(lines.name) or {}).get("has_more")]
 
 
@@ -243,15 +266,19 @@ class _Reading:
             for key in path:
                 value = value.get(key) if isinstance(value, dict) else None
             found[place] = value
+        return self.typed(found, parent)
+
+    def typed(self, found: list[Value], parent: str) -> tuple[Value, ...]:
+        """Make the columns' values of what stands at their paths."""
         for place in self._parents:
             found[place] = parent
         shape = tuple(map(type, found))
         odd = self._odd.get(shape)
         for place in self._learn(shape) if odd is None else odd:
-            found[place] = self._columns[place].read(raw)
+            found[place] = self._columns[place].typed(found[place])
         for place in self._texts:
             if (text := found[place]) is not None and _NUL in text and self._columns[place].path:
-                found[place] = self._columns[place].read(raw)
+                found[place] = self._columns[place].typed(found[place])
         return tuple(found)
 
     def _learn(self, shape: tuple[type, ...]) -> tuple[int, ...]:
@@ -269,12 +296,38 @@ class _Reading:
 _readings: dict[int, _Reading] = {}
 
 
-def _values(columns: tuple[Column, ...], raw: dict[str, Value], parent: str) -> tuple[Value, ...]:
+def _reading(columns: tuple[Column, ...]) -> _Reading:
     reading = _readings.get(id(columns))
     if reading is None:
         # It keeps the columns, so that no others get their id.
         reading = _readings.setdefault(id(columns), _Reading(columns))
-    return reading.values(raw, parent)
+    return reading
+
+
+def _values(columns: tuple[Column, ...], raw: dict[str, Value], parent: str) -> tuple[Value, ...]:
+    return _reading(columns).values(raw, parent)
+
+
+# By the id of a type, which is kept along.
+_excerpts: dict[int, tuple[Mirrored, Excerpt]] = {}
+
+
+def _excerpt_of(mirrored: Mirrored) -> Excerpt:
+    """What is wanted of a type's objects: the key, the columns, those of the lines, and what is kept as its id."""
+    known = _excerpts.get(id(mirrored))
+    if known is None:
+        excerpt = Excerpt(
+            paths=((mirrored.key,), *_paths(mirrored.columns, mirrored.key)),
+            lists=tuple((lines.name, _paths(lines.columns, "id")) for lines in mirrored.lines),
+            inline=tuple(_keys(path) for path in (*mirrored.inline, *mirrored.carries)),
+        )
+        known = _excerpts.setdefault(id(mirrored), (mirrored, excerpt))
+    return known[1]
+
+
+def _paths(columns: tuple[Column, ...], key: str) -> tuple[tuple[str, ...], ...]:
+    # A parent's column has no path, and is filled in.
+    return tuple(column.path or (key,) for column in columns)
 
 
 @cache

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.core.mirrored import Lines, Mirrored, Row, carried_in, read_row, shortened
 from reconciler.core.standing import Window
+from reconciler.core.unread import Sheet
 from reconciler.core.values import Value
 from reconciler.engine.listing import list_pages
 from reconciler.engine.refresh import missing
@@ -106,7 +107,8 @@ class Reader:
             body = self._get(path, params)
             return Found(objects=[body], at=at, more=False, window=window)
         body = self._get(path, {**params, **_bounds(mirrored, window)})
-        objects = [self._whole(mirrored, raw) for raw in body["data"]]
+        data = body["data"]
+        objects = [self._whole(mirrored, raw) for raw in (data.unread if isinstance(data, Sheet) else data)]
         return Found(objects=objects, at=at, more=bool(body["has_more"]) and bool(objects), window=window)
 
     def one(self, mirrored: Mirrored, id: str) -> Found:

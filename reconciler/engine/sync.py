@@ -146,7 +146,8 @@ class _Run:
         wanted = self._wanted()
         self._tell_how_many(wanted)
         self._begin_carried(wanted)
-        waiting = {m.name: m for m in wanted}
+        # An account has the most of those that are told of last: they are begun first.
+        waiting = {m.name: m for m in reversed(wanted)}
         listing = self._tools.mirror.listing()
         with listing, ThreadPoolExecutor(max(1, len(wanted)), thread_name_prefix="type") as pool:
             running: dict[Future[None], str] = {}

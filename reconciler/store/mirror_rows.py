@@ -13,12 +13,15 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, or_, update
 
 from reconciler.core.evidence import LAG_SECONDS
 from reconciler.core.mirrored import Mirrored, Row, Source, Version
+from reconciler.core.unread import Unread
 from reconciler.core.values import Value
 from reconciler.mirrored import TYPES
 from reconciler.store.bulk import delete_among, insert_new, select_among, upsert, upsert_newer
 from reconciler.store.mirror_tables import LINES, MIRROR_DOUBTS, MIRROR_SEEN, RAW_OBJECTS, TABLES
 
-_ENCODE = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+# In the order in which Stripe sends it, as what is stored unread.
+_ENCODE = msgspec.json.Encoder(decimal_format="number").encode
+_ENCODE_SORTED = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
 _DECODE = msgspec.json.Decoder(float_hook=Decimal).decode
 # From a byte more on, hashlib gives up the interpreter's lock: for each object, its thread would queue for it anew.
 _PIECE = 2047
@@ -94,6 +97,12 @@ def code_rows(rows: Iterable[Row]) -> list[Coded]:
 
 
 def _code(row: Row) -> Coded:
+    if isinstance(row.raw, Unread):
+        text = row.raw.json
+        if b"\\u" in text or b"\\/" in text:
+            # A text can be said in several ways, and an event says it in its own.
+            text = _ENCODE(_DECODE(text))
+        return Coded(row.id, row.values, row.lines, text.decode(), _digest(text))
     try:
         text = _ENCODE(row.raw)
     except UnicodeEncodeError:
@@ -131,16 +140,41 @@ def write_rows(connection: Connection, target: Target, type: str, rows: Sequence
     # In one order, so that two writers with rows in common wait for each other and never both.
     once = sorted({coded.id: coded for coded in rows}.items())
     stored = _stored(connection, target, table, [id for id, _ in once])
+    alike = _alike(connection, target, type, stored, once)
     newer: list[Coded] = []
     # What hangs on a parent is read by its list alone: there is no other word to wait for.
     believed = replace(reading, certain=reading.certain or mirrored.parent is not None)
     for id, coded in once:
         old = stored.get(id)
-        if old is None or _decide(old, coded.digest, believed, written, id):
+        if old is None or _decide(old, old.digest if id in alike else coded.digest, believed, written, id):
             newer.append(coded)
     written.changed = _insert(connection, target, mirrored, newer, reading)
     _bump(connection, target, table, written, reading)
     return written
+
+
+def _alike(
+    connection: Connection,
+    target: Target,
+    type: str,
+    stored: Mapping[str, Stored],
+    once: Sequence[tuple[str, Coded]],
+) -> set[str]:
+    """The ids of rows that say in another order of keys, or with other escapes, what is stored."""
+    differing = {
+        id: coded.text
+        for id, coded in once
+        if (old := stored.get(id)) is not None and old.deleted_at is None and old.digest != coded.digest
+    }
+    if not differing:
+        return set()
+    whose = (*target.values(), type)
+    rows = select_among(connection, RAW_OBJECTS, ("id", "raw"), whose, list(differing))
+    return {id for id, text in rows if _sorted(text) == _sorted(differing[id])}
+
+
+def _sorted(text: str) -> bytes:
+    return _ENCODE_SORTED(_DECODE(text))
 
 
 def _decide(old: Stored, digest: str, reading: Reading, written: Written, id: str) -> bool:

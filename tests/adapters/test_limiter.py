@@ -87,7 +87,7 @@ def test_recovers_after_a_lower_limit_is_lifted() -> None:
 
 def test_threads_are_served_in_turn() -> None:
     clock = SimulatedClock()
-    limiter = Limiter(Figures(global_rps=10, endpoint_rps=10), clock)
+    limiter = Limiter(Figures(global_rps=5, endpoint_rps=5), clock)
     served: Counter[int] = Counter()
 
     def work(number: int) -> None:
@@ -101,19 +101,19 @@ def test_threads_are_served_in_turn() -> None:
 
 def test_requests_are_evenly_spaced() -> None:
     clock = FakeClock()
-    limiter = Limiter(Figures(global_rps=10, endpoint_rps=100), clock)
+    limiter = Limiter(Figures(global_rps=5, endpoint_rps=100), clock)
     starts = []
     for _ in range(5):
         limiter.release(limiter.acquire(LIST), 200)
         starts.append(clock.monotonic() - 1000)
-    assert starts == pytest.approx([0, 0, 0.1, 0.2, 0.3])
+    assert starts == pytest.approx([0, 0, 0.2, 0.4, 0.6])
 
 
 def test_places_that_were_missed_are_made_up_for_and_those_of_a_long_pause_are_not() -> None:
     clock = FakeClock()
     limiter = Limiter(Figures(global_rps=1000, endpoint_rps=25), clock)
-    for pause, at_once in ((0.12, 3), (60, 5)):
-        for _ in range(10):
+    for pause, at_once in ((0.12, 3), (60, 10)):
+        for _ in range(20):
             limiter.release(limiter.acquire(LIST), 200)
         clock.sleep(pause)
         began = clock.monotonic()
@@ -171,13 +171,13 @@ def test_failures_do_not_raise_a_rate(status: int | None) -> None:
 
 
 def test_counters_tell_requests_refusals_and_waits() -> None:
-    limiter = Limiter(Figures(global_rps=10, endpoint_rps=100), FakeClock())
+    limiter = Limiter(Figures(global_rps=5, endpoint_rps=100), FakeClock())
     assert limiter.counters() == Counters()
     for status in (200, 429, 200, 200):
         limiter.release(limiter.acquire(LIST), status)
     counters = limiter.counters()
     assert (counters.requests, counters.rate_limited) == (4, 1)
-    assert counters.waited_seconds == pytest.approx(0.2)
+    assert counters.waited_seconds == pytest.approx(0.4)
 
 
 class Crowd:
