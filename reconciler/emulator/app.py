@@ -22,7 +22,6 @@ from reconciler.emulator.key import authenticate, authorize
 from reconciler.emulator.limits import rate_limited
 from reconciler.emulator.message import Request, Response
 from reconciler.emulator.route import Answer, Call, Deleted, Ids, Page, Route, RouteTable
-from reconciler.emulator.rules.credit import TELLING, settle
 from reconciler.emulator.services import (
     account,
     charge,
@@ -36,6 +35,7 @@ from reconciler.emulator.services import (
     invoice,
     line_item,
     meter,
+    meter_event,
     payment_method,
     price,
     product,
@@ -45,6 +45,7 @@ from reconciler.emulator.services import (
     subscription_item,
     subscription_schedule,
     tax_rate,
+    tax_settings,
     test_clock,
 )
 from reconciler.emulator.wire import Raw, Record, dump_json, parse_form
@@ -65,6 +66,7 @@ SERVICES = (
     invoice,
     line_item,
     meter,
+    meter_event,
     payment_method,
     price,
     product,
@@ -74,6 +76,7 @@ SERVICES = (
     subscription_item,
     subscription_schedule,
     tax_rate,
+    tax_settings,
     test_clock,
 )
 ROUTES = RouteTable(service.ROUTES for service in SERVICES)
@@ -206,9 +209,7 @@ def _execute(exchange: Exchange, route: Route, ids: Ids, params: dict[str, Raw])
 
 def _commit(exchange: Exchange, route: Route, call: Call, tree: Tree) -> bytes:
     stale = exchange.faults.get(FaultKind.STALE_READ)
-    if route.resource in TELLING:
-        # Before the request is the cause of anything: credits expire by themselves.
-        settle(exchange.world)
+    # Before the request is the cause of anything: what became due happens by itself.
     elapse(exchange.world)
     world = exchange.world if stale is None else exchange.world.seen_through(stale.snapshot)
     exchange.world.cause = Cause(exchange.id, exchange.key or None)

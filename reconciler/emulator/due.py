@@ -1,6 +1,7 @@
 """When something happens to a record by itself: a period ends, a phase begins, a draft is finalized.
 
-Only records with a `life` live by the clock. What a history or a seed wrote stands still until somebody changes it.
+Only records with a `life` live by the clock. What a history or a seed wrote stands still until somebody changes it,
+but for credits, which expire whoever granted them.
 """
 
 from __future__ import annotations
@@ -50,11 +51,19 @@ def of_invoice(record: Record) -> tuple[str, int] | None:
     return None
 
 
+def of_grant(record: Record) -> tuple[str, int] | None:
+    """When credits expire, if they do and have not ended yet."""
+    if record["expires_at"] is None or record["ended"]:
+        return None
+    return _on(record, record["expires_at"])
+
+
 def _on(record: Record, moment: int) -> tuple[str, int]:
     return record.get("test_clock") or "", moment
 
 
 DUES: Mapping[str, Due] = {
+    "billing.credit_grant": of_grant,
     "invoice": of_invoice,
     "subscription": of_subscription,
     "subscription_schedule": of_schedule,

@@ -50,6 +50,7 @@ LOOKUPS: dict[str, dict[str, Lookup]] = {
     "tax_rate": {"active": _field("active")},
     "test_helpers.test_clock": {},
     "billing.meter": {"status": _field("status"), "event_name": _field("event_name")},
+    "billing.meter_event": {"usage": lambda record: ((record["meter"], record["customer"]),)},
     "customer": {"email": _field("email"), "test_clock": _field("test_clock")},
     "subscription": {
         "customer": _field("customer"),

@@ -7,7 +7,7 @@ import copy
 import pytest
 import stripe
 
-from reconciler.emulator.rules.billing import Bill, attach_payment_method, bill
+from reconciler.emulator.rules.billing import Bill, Outcome, attach_payment_method, bill
 from reconciler.emulator.rules.credit import draw, give_back, grant, remaining, settle
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
@@ -140,6 +140,24 @@ def test_an_invoice_that_is_void_gives_its_credits_back(call: Caller) -> None:
     assert balance(call) == {"usd": (0, 0)}
     with pytest.raises(ValueError, match="applied no credits"):
         give_back(call.world, given["id"], START)
+
+
+def test_an_invoice_of_a_history_gives_its_credits_back_when_it_is_voided_by_request(call: Caller) -> None:
+    made, paid = call.make(GRANTS, values()), metered_invoice(call)
+    billed = bill(call.world, paid["subscription"], START, Bill(Outcome.OPEN, usage={metered_line(paid): 100}))
+    draw(call.world, made, 200, START, billed["id"])
+    draw(call.world, made, 300, START, paid["id"])
+    assert call.post(f"/v1/invoices/{paid['id']}/void").status == 400
+    assert call.post(f"/v1/invoices/{billed['id']}/void").body["status"] == "void"
+    assert remaining(call.world, made) == 700
+    assert movements(call)[0] == ("credits_application_invoice_voided", 200)
+
+
+def metered_line(billed: Record) -> str:
+    """The item that the metered line of an invoice is for."""
+    (line,) = [line for line in billed["lines"] if line["price"] == "price_000001"]
+    id: str = line["subscription_item"]
+    return id
 
 
 def test_what_cannot_be_drawn(call: Caller) -> None:

@@ -74,6 +74,8 @@ REFUSED: list[tuple[str, dict[str, Any], str | None, str | None]] = [
     ("no such price", scope(prices=[{"id": "no"}]), "resource_missing", f"{_SCOPE}[prices][0][id]"),
     ("a licensed price", scope(prices=[{"id": "price_000002"}]), None, f"{_SCOPE}[prices][0][id]"),
     ("too many prices", scope(prices=[{"id": "price_000001"}] * 21), None, f"{_SCOPE}[prices]"),
+    ("a price twice", scope(prices=[{"id": "price_000001"}] * 2), None, f"{_SCOPE}[prices][1][id]"),
+    ("a name that is too long", values(name="x" * 101), None, "name"),
     ("another category", values(category="gift"), None, "category"),
     ("a low priority", values(priority=101), "parameter_invalid_integer", "priority"),
     ("effective already", values(effective_at=START), None, "effective_at"),
@@ -96,6 +98,16 @@ def test_creates_that_are_refused(call: Caller, params: dict[str, Any], code: st
 def test_what_a_grant_needs(call: Caller, name: str) -> None:
     reply = call.post(GRANTS, {key: value for key, value in values().items() if key != name})
     assert (reply.code, reply.param) == ("parameter_missing", name)
+
+
+def test_a_customer_has_credits_in_the_currency_in_which_it_is_billed(call: Caller) -> None:
+    record = call.world.tables["customer"].get("cus_000001")
+    assert record is not None
+    call.world.tables["customer"].put({**record, "currency": "usd"})
+    refused = call.post(GRANTS, values(amount=money(5, "eur")))
+    assert (refused.status, refused.param) == (400, "amount[monetary][currency]")
+    assert "billed in usd" in refused.body["error"]["message"]
+    assert call.post(GRANTS, values()).status == 200
 
 
 def test_accounts_as_customers_are_a_gap(call: Caller) -> None:

@@ -13,22 +13,12 @@ from hypothesis import strategies as st
 
 from reconciler.emulator.admin import handle_admin
 from reconciler.emulator.app import Request
-from reconciler.emulator.commit import RETENTION
 from reconciler.emulator.seed import load_seed
 from reconciler.emulator.state import dump_world, parse_world
-from reconciler.emulator.world import World
-from tests.emulator.timeline import Timeline, at, timeline
+from tests.emulator.timeline import Timeline, at, remembers, timeline
 
 DAY = 86400
 START = at("2024-01-01")
-
-
-def remembers(world: World) -> dict[str, Any]:
-    """Everything that can be seen of a world: of its events, those that are kept still."""
-    document = dump_world(world)
-    oldest = world.now() - RETENTION
-    document["tables"]["event"] = [one for one in document["tables"]["event"] if one["created"] >= oldest]
-    return {name: document[name] for name in ("tables", "sequence", "now")}
 
 
 PHASES = st.fixed_dictionaries(

@@ -10,6 +10,7 @@ import stripe
 from reconciler.emulator.commit import add
 from reconciler.emulator.key import Key
 from reconciler.emulator.rules.billing import attach_payment_method
+from reconciler.emulator.seed import SeedError, load_seed
 from reconciler.emulator.shapes import payment_method
 from reconciler.emulator.world import World
 from tests.emulator.client import Caller
@@ -163,3 +164,32 @@ def test_only_keys_with_the_permission_read_them(world: World, customer: str) ->
 @pytest.mark.parametrize("path", ["/v1/payment_methods", "/v1/payment_methods/pm_1", "/v1/payment_methods/pm_1/attach"])
 def test_writing_is_not_implemented(call: Caller, path: str) -> None:
     assert call.post(path, {"type": "card"}).code == "emulator_gap"
+
+
+def test_a_seed_gives_customers_their_cards(call: Caller) -> None:
+    cards = [
+        {"customer": "cus_1", "id": "pm_first", "last4": "0005", "created": call.world.now() - 60},
+        {"customer": "cus_1", "default": False},
+        {"customer": "cus_2", "default": False},
+    ]
+    load_seed(call.world, {"customers": [{"id": "cus_1"}, {"id": "cus_2"}], "payment_methods": cards})
+    held = [call.get("/v1/customers/cus_1").body, call.get("/v1/customers/cus_2").body]
+    assert [one["invoice_settings"]["default_payment_method"] for one in held] == ["pm_first", None]
+    listed = call.get("/v1/customers/cus_1/payment_methods").body["data"]
+    assert [one["card"]["last4"] for one in listed] == ["4242", "0005"]
+    assert call.get("/v1/payment_methods/pm_first").body["created"] == call.world.now() - 60
+
+
+@pytest.mark.parametrize(
+    ("card", "told"),
+    [
+        ({"customer": "cus_2"}, "No such customer: 'cus_2'"),
+        ({"customer": "cus_1", "id": "pm_1"}, "PaymentMethod already exists: pm_1"),
+        ({"customer": "cus_1", "number": "4242424242424242"}, "unknown parameter"),
+        ({"last4": "0005"}, "Missing required param: customer"),
+    ],
+)
+def test_a_card_that_cannot_be_planted_is_told(call: Caller, card: dict[str, str], told: str) -> None:
+    seed = {"customers": [{"id": "cus_1"}], "payment_methods": [{"customer": "cus_1", "id": "pm_1"}, card]}
+    with pytest.raises(SeedError, match=told):
+        load_seed(call.world, seed)

@@ -234,7 +234,7 @@ def test_created_filters_bound_a_list(call: Caller) -> None:
     ("method", "path"),
     [
         ("post", "/v1/invoices"),
-        ("post", "/v1/billing/meter_events"),
+        ("post", "/v1/billing/meter_event_adjustments"),
         ("get", "/v1/products/search"),
         ("delete", "/v1/prices/price_000001"),
         ("get", "/v2/core/events"),

@@ -7,7 +7,9 @@ from typing import Any
 
 from reconciler.emulator.billing.passage import elapse
 from reconciler.emulator.clock import FrozenClock
+from reconciler.emulator.commit import RETENTION
 from reconciler.emulator.rules.billing import attach_payment_method
+from reconciler.emulator.state import dump_world
 from reconciler.emulator.world import World
 from tests.emulator.client import Caller
 
@@ -25,6 +27,14 @@ def day(moment: int) -> str:
     """A moment as a date; with its time unless that is midnight."""
     text = datetime.fromtimestamp(moment, UTC).isoformat(sep=" ").removesuffix("+00:00")
     return text.removesuffix(" 00:00:00")
+
+
+def remembers(world: World) -> dict[str, Any]:
+    """Everything that can be seen of a world: of its events, those that are kept still."""
+    document = dump_world(world)
+    oldest = world.now() - RETENTION
+    document["tables"]["event"] = [one for one in document["tables"]["event"] if one["created"] >= oldest]
+    return {name: document[name] for name in ("tables", "sequence", "now")}
 
 
 class Timeline(Caller):

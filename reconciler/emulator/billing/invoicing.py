@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.emulator.billing.credits import apply_credits, reinstate
 from reconciler.emulator.billing.reckoning import Values, in_force, reckon
 from reconciler.emulator.commit import add, advance, replace
 from reconciler.emulator.shapes import charge, invoice
@@ -80,7 +81,7 @@ def _left(record: Record, discounts: Sequence[Record]) -> list[str]:
 
 
 def finalize(world: World, record: Record) -> None:
-    """Open a draft and collect it."""
+    """Open a draft, with what credits pay of it, and collect it."""
     now = world.now()
     customer = world.tables["customer"].get(record["customer"])
     if customer is None:
@@ -90,6 +91,7 @@ def finalize(world: World, record: Record) -> None:
         stuck = {**record, "last_finalization_error": LOCATION, "life": {**record["life"], "stuck": True}}
         advance(world, stuck, "finalization_failed")
         return
+    record = apply_credits(world, record)
     sequence = customer["next_invoice_sequence"]
     balance = _balanced(record, customer["balance"])
     customer = {**customer, "currency": customer["currency"] or record["currency"]}
@@ -156,6 +158,14 @@ def _settle(world: World, record: Record) -> None:
     advance(world, paid, "paid")
     advance(world, paid, "payment_succeeded")
     _mark(world, paid, late=False)
+
+
+def void(world: World, record: Record) -> Record:
+    """Void an open invoice: nobody owes it any more, and the credits that it took come back."""
+    now = world.now()
+    after = advance(world, {**record, "status": "void", "voided_at": now}, "voided")
+    reinstate(world, after)
+    return after
 
 
 def overdue(world: World, record: Record) -> None:

@@ -21,7 +21,7 @@ def price_of(world: World, id: str) -> Record:
 
 
 def metered(item: Record) -> bool:
-    """Whether an item is billed for what was used. Of usage nothing is modelled, so that all of it is zero."""
+    """Whether an item is billed for what was used."""
     return item["quantity"] is None
 
 
@@ -30,6 +30,11 @@ def whole_line(world: World, item: Record, span: Span) -> Values:
     price, quantity = price_of(world, item["price"]), item["quantity"] or 0
     words = describe(price, _name(world, price), quantity)
     return {**_line(item, span, quantity), "amount": amount_of(price, quantity), "description": intern(words)}
+
+
+def usage_line(world: World, item: Record, span: Span, quantity: int) -> Values:
+    """What was used of a metered item in a span, which is over."""
+    return whole_line(world, {**item, "quantity": quantity}, span)
 
 
 def trial_line(world: World, item: Record, span: Span) -> Values:

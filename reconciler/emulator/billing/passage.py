@@ -10,6 +10,7 @@ from collections.abc import Callable
 from reconciler.emulator.billing.cycle import turn
 from reconciler.emulator.billing.invoicing import finalize, overdue
 from reconciler.emulator.billing.phase import step
+from reconciler.emulator.rules.credit import lapse
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
 
@@ -21,8 +22,10 @@ def _bill(world: World, record: Record) -> None:
         overdue(world, record)
 
 
-# Of one moment, what comes first: a phase decides what a period that begins with it costs.
+# Of one moment, what comes first: credits that expire then pay for nothing more; a phase decides what a period that
+# begins with it costs.
 ORDER: tuple[tuple[str, Callable[[World, Record], None]], ...] = (
+    ("billing.credit_grant", lapse),
     ("subscription_schedule", step),
     ("subscription", turn),
     ("invoice", _bill),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from reconciler.emulator.billing.cycle import renew
+from reconciler.emulator.billing.cycle import bill_rest, renew
 from reconciler.emulator.billing.deal import Deal, apply, draw_up, redeem, sign
 from reconciler.emulator.billing.lines import extra_line, metered, part_line, price_of
 from reconciler.emulator.billing.reckoning import Values
@@ -190,4 +190,5 @@ def complete(world: World, record: Record, held: Record) -> None:
     """End a schedule whose end is that of its subscription."""
     now = world.now()
     advance(world, {**record, "status": "completed", "completed_at": now}, "completed")
+    held = bill_rest(world, held)
     finish(world, {**held, "schedule": None, "canceled_at": now})

@@ -11,11 +11,14 @@ from fractions import Fraction
 from typing import Any
 
 from reconciler.emulator.rules.amount import rounded
+from reconciler.emulator.shapes.invoice import net_of
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
 
 Values = dict[str, Any]
 EXEMPT = {"exempt": "customer_exempt", "reverse": "reverse_charge"}
+# Why no tax is due at all.
+UNTAXED = frozenset({*EXEMPT.values(), "not_collecting"})
 
 
 def reckon(world: World, subscription: Record, lines: Sequence[Values], discounts: Sequence[Record]) -> list[Values]:
@@ -33,6 +36,20 @@ def reckon(world: World, subscription: Record, lines: Sequence[Values], discount
             line |= _manual(world, line, rates, customer)
         found.append(line)
     return found
+
+
+def retaxed(world: World, record: Record, line: Record) -> Record:
+    """A line of an invoice with its taxes on what credits left of it, at the percentages of the draft."""
+    taxes = line.get("taxes")
+    if not taxes:
+        return line
+    rates: list[tuple[str | None, str]] = []
+    for tax in taxes:
+        rate = world.tables["tax_rate"].get(tax["rate"] or "")
+        percentage = _collected(world, record.get("customer_address")) if rate is None else rate["percentage"]
+        rates.append((tax["rate"], percentage or "0"))
+    reason = taxes[0]["reason"]
+    return line | _taxed(line, rates, taxes[0]["inclusive"], reason if reason in UNTAXED else None)
 
 
 def in_force(world: World, subscription: Record) -> list[Record]:
@@ -90,10 +107,6 @@ def shares(amount: int, weights: Sequence[int]) -> list[int]:
     return found
 
 
-def _net(line: Values) -> int:
-    return int(line["amount"] - sum(share for _, share in line["discounts"]))
-
-
 def _manual(world: World, line: Values, ids: Sequence[str], customer: Record) -> Values:
     found = [world.tables["tax_rate"].get(id) for id in ids]
     rates = [(rate["id"], rate["percentage"]) for rate in found if rate is not None]
@@ -103,18 +116,23 @@ def _manual(world: World, line: Values, ids: Sequence[str], customer: Record) ->
 
 def _automatic(world: World, line: Values, customer: Record) -> Values:
     """What Stripe Tax adds, by the places where the account collects."""
-    place = customer["address"] or {}
-    country = place.get("country")
-    percentage = world.tax_places.get(f"{country}-{place.get('state')}") or world.tax_places.get(str(country))
+    percentage = _collected(world, customer["address"])
     price = world.tables["price"].get(line["price"])
     inclusive = price is not None and price["tax_behavior"] == "inclusive"
     reason = EXEMPT.get(customer["tax_exempt"]) or (None if percentage is not None else "not_collecting")
     return _taxed(line, [(None, percentage or "0")], inclusive, reason)
 
 
+def _collected(world: World, address: Record | None) -> str | None:
+    """The percentage that is collected at an address; None where nothing is."""
+    place = address or {}
+    country = place.get("country")
+    return world.tax_places.get(f"{country}-{place.get('state')}") or world.tax_places.get(str(country))
+
+
 def _taxed(line: Values, rates: Sequence[tuple[str | None, str]], inclusive: bool, reason: str | None) -> Values:
     """The taxes of a line; none are due for a `reason`, which is told."""
-    net = _net(line)
+    net = net_of(line)
     total = sum((Fraction(percentage) for _, percentage in rates), Fraction(0)) if inclusive else Fraction(0)
 
     def tax(amount: int, percentage: str) -> int:

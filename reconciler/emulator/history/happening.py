@@ -8,7 +8,6 @@ from random import Random
 from reconciler.emulator.billing.passage import elapse
 from reconciler.emulator.history import clientele, credits, payments, timetable, trade
 from reconciler.emulator.history.draw import Happening
-from reconciler.emulator.rules.credit import settle
 from reconciler.emulator.world import World
 
 # How often each thing happens, against the others.
@@ -68,7 +67,6 @@ def happen(world: World, random: Random) -> str:
     functions, weights = list(HAPPENINGS), list(HAPPENINGS.values())
     with world.lock:
         # What expired or was billed since the last time did so before anything else happens.
-        settle(world)
         elapse(world)
         while True:
             chosen = random.choices(functions, weights)[0]

@@ -60,14 +60,19 @@ PAID_AT_ONCE = Bill()
 
 
 def attach_payment_method(
-    world: World, customer_id: str, created: int, card: Mapping[str, Any] | None = None, default: bool = True
+    world: World,
+    customer_id: str,
+    created: int,
+    card: Mapping[str, Any] | None = None,
+    default: bool = True,
+    id: str = "",
 ) -> Record:
-    """Attach a new card to a customer (payment_method.attached); returns the payment method.
+    """Attach a new card to a customer (payment_method.attached); returns the payment method, which may be given an id.
 
     As the default it becomes the customer's own for invoices, too (customer.updated).
     """
     values = {"customer": customer_id, "card": dict(card or {})}
-    id = world.free_id("pm", "payment_method")
+    id = id or world.free_id("pm", "payment_method")
     record = add(world, payment_method.build(world, values, id, created), "attached")
     if default:
         customer = _customer(world, customer_id)

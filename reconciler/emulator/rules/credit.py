@@ -16,8 +16,6 @@ from reconciler.emulator.world import World
 
 GRANTS = "billing.credit_grant"
 TRANSACTIONS = "billing.credit_balance_transaction"
-# The resources whose answers could tell whether an expiry was recorded.
-TELLING = frozenset({GRANTS, TRANSACTIONS, "billing.credit_balance_summary", "event"})
 
 
 def grant(world: World, values: Mapping[str, Any], created: int) -> Record:
@@ -27,7 +25,9 @@ def grant(world: World, values: Mapping[str, Any], created: int) -> Record:
     `category`, `effective_at`, `expires_at`, `id`, `metadata`, `name`, `priority`.
     """
     id = values.get("id") or world.free_id("credgr", GRANTS)
-    record = add(world, credit_grant.build(world, dict(values), id, created))
+    holder = world.tables["customer"].get(values["customer"]) or {}
+    built = credit_grant.build(world, dict(values), id, created) | {"test_clock": world.clock_of(holder) or None}
+    record = add(world, built)
     funds = {"side": "credit", "reason": "credits_granted", "value": record["amount"]["monetary"]["value"]}
     _move(world, record, {**funds, "effective_at": record["effective_at"]}, created)
     return record
@@ -50,6 +50,33 @@ def draw(world: World, grant_id: str, amount: int, created: int, invoice: str | 
     if invoice is not None:
         values |= {"invoice": invoice, "invoice_line_item": _line(world, record, invoice, amount)}
     return _move(world, record, values, created)
+
+
+def usable(world: World, customer: str, currency: str) -> list[Record]:
+    """The grants that can be applied to a customer's invoice now, in the order in which Stripe applies them."""
+    now = world.now()
+    found = [
+        record
+        for record in world.tables[GRANTS].having("customer", customer)
+        if record["amount"]["monetary"]["currency"] == currency
+        and not record["ended"]
+        and record["effective_at"] <= now
+        and (record["expires_at"] is None or now < record["expires_at"])
+    ]
+    return sorted(found, key=_rank)
+
+
+def _rank(record: Record) -> tuple[int, ...]:
+    """By priority, 0 first; then what expires sooner, what was given away, what took effect and was granted sooner."""
+    expires, granted = record["expires_at"], record["category"] != "promotional"
+    lasting = (1, 0) if expires is None else (0, expires)
+    return (record["priority"], *lasting, int(granted), record["effective_at"], record["created"])
+
+
+def take(world: World, record: Record, amount: int, billed: tuple[str, str]) -> Record:
+    """Apply so much of a usable grant now (credits_applied) to an invoice and its line; returns the transaction."""
+    values = {"side": "debit", "reason": "credits_applied", "value": amount}
+    return _move(world, record, {**values, "invoice": billed[0], "invoice_line_item": billed[1]}, world.now())
 
 
 def give_back(world: World, transaction_id: str, created: int) -> Record:
@@ -79,13 +106,15 @@ def void(world: World, record: Record, moment: int) -> Record:
 
 
 def settle(world: World) -> None:
-    """Record the expiry of every grant whose time has come, as of that time.
-
-    The app does so before it answers anything that could tell, so nobody sees that it was not recorded on the dot.
-    """
+    """Record the expiry of every grant of a grown account whose time has come, as of that time."""
     due = [record for record in world.tables[GRANTS].having("expiring", True) if record["expires_at"] <= world.now()]
     for record in sorted(due, key=lambda record: (record["expires_at"], record["id"])):
         _end(world, record, "credits_expired", record["expires_at"])
+
+
+def lapse(world: World, record: Record) -> None:
+    """Record that a grant has expired: its time has come as the clock passes."""
+    _end(world, record, "credits_expired", record["expires_at"])
 
 
 def remaining(world: World, grant_id: str) -> int:

@@ -35,6 +35,8 @@ def check_transitions(world: World, record: Record, begun: tuple[int, int] | Non
         _check_coupons(world, before, phase, name)
         if any(cycle[field] != other[field] for field in ("interval", "interval_count")) or _resets(record, phase):
             anchor = phase["start_date"]
+        elif not turning and _metered(world, before) != _metered(world, phase):
+            raise EmulatorGap("metered prices that come or go within a period", nested(name, "items"))
         elif not turning and not said and phase is phases[-1]:
             raise EmulatorGap("a phase within a period that says neither how long it lasts nor when it ends", name)
     last = phases[-1]
@@ -76,6 +78,12 @@ def _check_coupons(world: World, before: Record, phase: Record, name: str) -> No
         coupon = world.tables["coupon"].get(id)
         if coupon is not None and coupon["duration"] != "forever":
             raise EmulatorGap(f"the coupon `{id}`, which ends by itself, in two phases", nested(name, "discounts"))
+
+
+def _metered(world: World, phase: Record) -> set[str]:
+    """The prices of a phase that charge what was used."""
+    prices = filter(None, (world.tables["price"].get(values["price"]) for values in phase["items"]))
+    return {price["id"] for price in prices if price["recurring"]["meter"] is not None}
 
 
 def _resets(record: Record, phase: Record) -> bool:

@@ -37,7 +37,10 @@ def retrieve(world: World, call: Call) -> Answer:
         raise missing_parameter("customer")
     customer = owned(world, call.params)["customer"]
     counts = _counting(world, call.params["filter"], customer)
-    return credit_balance_summary.build(world, customer, balances(world, customer, counts))
+    # Of a customer who was deleted, the time of the world itself.
+    clock = world.clock_of(world.tables["customer"].get(customer) or {})
+    with world.at(world.time_of(clock)):
+        return credit_balance_summary.build(world, customer, balances(world, customer, counts))
 
 
 def _counting(world: World, chosen: dict[str, Any], customer: str) -> Callable[[Record], bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from reconciler.emulator.commit import replace
@@ -41,7 +42,7 @@ CREATE = Hash(
         "expand": EXPAND,
         "expires_at": TIMESTAMP,
         "metadata": Metadata(blank=False),
-        "name": Text(),
+        "name": Text(100),
         "priority": Integer(0, 100),
     },
     ("amount", "applicability_config"),
@@ -59,16 +60,39 @@ def find(world: World, id: str) -> Record:
     return record
 
 
+def lived(world: World, record: Record) -> AbstractContextManager[None]:
+    """The time by which a grant lives: that of its customer's test clock, or the world's own."""
+    return world.at(world.time_of(record["test_clock"] or ""))
+
+
 @ROUTES.route("post", PATH, CREATE)
 def create(world: World, call: Call) -> Answer:
-    params, forced = call.params, call.forced
-    created = world.now() if forced.created is None else forced.created
+    params = call.params
     if "monetary" not in params["amount"]:
         raise missing_parameter("amount[monetary]")
     if "customer" not in params:
         raise missing_parameter("customer")
-    if params["customer"] not in world.tables["customer"]:
+    customer = world.tables["customer"].get(params["customer"])
+    if customer is None:
         raise no_such("customer", params["customer"], "customer")
+    _check_currency(customer, params["amount"]["monetary"]["currency"])
+    with world.at(world.time_of(world.clock_of(customer))):
+        return _create(world, call)
+
+
+def _check_currency(customer: Record, currency: str) -> None:
+    """Refuse credits that could never be applied: a customer is billed in one currency. That Stripe does is a guess."""
+    if customer["currency"] not in (None, currency):
+        raise StripeError(
+            "You cannot combine currencies on a single customer. This customer is billed in "
+            f"{customer['currency']}, so credits in {currency} could not be applied.",
+            "amount[monetary][currency]",
+        )
+
+
+def _create(world: World, call: Call) -> Record:
+    params, forced = call.params, call.forced
+    created = world.now() if forced.created is None else forced.created
     check_scope(world, params["applicability_config"]["scope"], "applicability_config[scope]")
     if params.get("effective_at", created + 1) <= created:
         raise ParameterError("`effective_at` must be in the future.", "effective_at")
@@ -87,11 +111,15 @@ def check_scope(world: World, scope: dict[str, Any], param: str) -> None:
         raise exclusive_parameters((f"{param}[price_type]", f"{param}[prices]"))
     if "price_type" not in scope and "prices" not in scope:
         raise missing_parameter(f"{param}[price_type]")
+    seen: set[str] = set()
     for position, named in enumerate(scope.get("prices", ())):
         place = f"{param}[prices][{position}][id]"
         price = world.tables["price"].get(named["id"])
         if price is None:
             raise no_such("price", named["id"], place)
+        if named["id"] in seen:
+            raise StripeError(f"The price `{named['id']}` is there twice.", place)
+        seen.add(named["id"])
         if not metered(price):
             raise StripeError(f"The price `{named['id']}` has no billing meter: credits cannot pay for it.", place)
 
@@ -110,7 +138,12 @@ def retrieve(world: World, call: Call) -> Answer:
 
 @ROUTES.route("post", PATH + "/{id}", UPDATE)
 def update(world: World, call: Call) -> Answer:
-    before, params = find(world, call.id), call.params
+    before = find(world, call.id)
+    with lived(world, before):
+        return _update(world, before, call.params)
+
+
+def _update(world: World, before: Record, params: dict[str, Any]) -> Record:
     changes: dict[str, Any] = {}
     if "expires_at" in params:
         _check_open(before)
@@ -134,9 +167,10 @@ def expire_(world: World, call: Call) -> Answer:
     """End a grant now. Refuses one that is not effective yet, which can be voided instead."""
     record = find(world, call.id)
     _check_open(record)
-    if record["effective_at"] > world.now():
-        raise StripeError(f"The credit grant `{call.id}` is not effective yet, so it cannot expire.")
-    return expire(world, record, world.now())
+    with lived(world, record):
+        if record["effective_at"] > world.now():
+            raise StripeError(f"The credit grant `{call.id}` is not effective yet, so it cannot expire.")
+        return expire(world, record, world.now())
 
 
 @ROUTES.route("post", PATH + "/{id}/void", RETRIEVE)
@@ -146,9 +180,15 @@ def void_(world: World, call: Call) -> Answer:
     _check_open(record)
     if applied(world, call.id):
         raise StripeError(f"The credit grant `{call.id}` was applied to an invoice, so it cannot be voided.")
-    return void(world, record, world.now())
+    with lived(world, record):
+        return void(world, record, world.now())
 
 
 @ROUTES.route("get", PATH, LIST)
 def list_(world: World, call: Call) -> Answer:
-    return page(world, Query("billing.credit_grant", PATH, owned(world, call.params)), call.params)
+    """All grants, or those of a customer. Without the customer, those on a test clock are left out: a guess."""
+
+    def passes(record: Record) -> bool:
+        return "customer" in call.params or record["test_clock"] is None
+
+    return page(world, Query("billing.credit_grant", PATH, owned(world, call.params), (passes,)), call.params)

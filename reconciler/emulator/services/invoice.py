@@ -1,10 +1,11 @@
-"""Invoices: `/v1/invoices`, as far as reading goes."""
+"""Invoices: `/v1/invoices`, as far as reading and voiding goes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from reconciler.emulator.errors import no_such, not_found
+from reconciler.emulator.billing.invoicing import void
+from reconciler.emulator.errors import EmulatorGap, StripeError, no_such, not_found
 from reconciler.emulator.listing import CURSORS, SPAN, Query, page, span
 from reconciler.emulator.route import Answer, Call, Routes
 from reconciler.emulator.rules.owner import owned
@@ -42,6 +43,21 @@ def find(world: World, id: str) -> Record:
 @ROUTES.route("get", PATH + "/{id}", RETRIEVE)
 def retrieve(world: World, call: Call) -> Answer:
     return find(world, call.id)
+
+
+@ROUTES.route("post", PATH + "/{id}/void", RETRIEVE)
+def void_(world: World, call: Call) -> Answer:
+    """Void an invoice that was finalized and is not paid."""
+    record = find(world, call.id)
+    if record["status"] not in ("open", "uncollectible"):
+        raise StripeError(f"You can only void invoices that are open or uncollectible; this one is {record['status']}.")
+    if record.get("starting_balance") or record.get("ending_balance"):
+        raise EmulatorGap("the customer's balance of an invoice that is voided")
+    held = world.tables["subscription"].get(record["subscription"] or "")
+    if held is not None and held["status"] == "past_due" and held.get("latest_invoice") == call.id:
+        raise EmulatorGap("what becomes of a late subscription whose invoice is voided")
+    with world.at(world.time_of(record.get("test_clock") or "")):
+        return void(world, record)
 
 
 @ROUTES.route("get", PATH, LIST)

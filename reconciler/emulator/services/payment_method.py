@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.emulator.errors import no_such, not_found
+from reconciler.emulator.errors import StripeError, no_such, not_found
 from reconciler.emulator.listing import CURSORS, Query, page
 from reconciler.emulator.route import Answer, Call, Page, Routes
-from reconciler.emulator.schema import EXPAND, GAP, Choice, Hash, Kind, Text
+from reconciler.emulator.rules.billing import attach_payment_method
+from reconciler.emulator.schema import EXPAND, GAP, Boolean, Choice, Hash, Kind, Text
 from reconciler.emulator.shapes.payment_method import UNSET
 from reconciler.emulator.wire import Record
 from reconciler.emulator.world import World
@@ -32,6 +33,20 @@ _BOTH: dict[str, Kind] = {
 }
 LIST = Hash({**_BOTH, "customer": Text(), "customer_account": GAP})
 LIST_OF_CUSTOMER = Hash(_BOTH)
+# Of a seed: no request makes one here, since that takes a card's number.
+PLANTED = Hash({"customer": Text(), "default": Boolean(), "last4": Text(4, pattern=r"\d{4}")}, ("customer",))
+
+
+def plant(world: World, call: Call) -> Answer:
+    """Give a customer a card, as a seed says it; it becomes the default unless that is false."""
+    params, forced = call.params, call.forced
+    if forced.id and forced.id in world.tables["payment_method"]:
+        raise StripeError(f"PaymentMethod already exists: {forced.id}", "id")
+    if params["customer"] not in world.tables["customer"]:
+        raise no_such("customer", params["customer"], "customer")
+    created = world.now() if forced.created is None else forced.created
+    card = {"last4": params["last4"]} if "last4" in params else None
+    return attach_payment_method(world, params["customer"], created, card, params.get("default", True), forced.id)
 
 
 @ROUTES.route("get", PATH + "/{id}", RETRIEVE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.emulator.billing.cycle import unbilled
 from reconciler.emulator.billing.deal import apply, draw_up, redeem, sign, total_of
 from reconciler.emulator.billing.invoicing import payer
 from reconciler.emulator.commit import replace
@@ -160,12 +161,12 @@ def cancel(world: World, call: Call) -> Answer:
     record, params = find(world, call.id), call.params
     if record["status"] in ENDED:
         raise not_found("subscription", call.id)
-    if "life" in record:
-        if params.get("prorate", False) and record["status"] != "trialing":
-            raise EmulatorGap("credit for the rest of a period when a subscription is canceled", "prorate")
-        if params.get("invoice_now", False) and record["life"]["pending"]:
-            raise EmulatorGap("a last invoice when a subscription is canceled", "invoice_now")
     with world.at(world.time_of(record.get("test_clock") or "")):
+        if "life" in record:
+            if params.get("prorate", False) and record["status"] != "trialing":
+                raise EmulatorGap("credit for the rest of a period when a subscription is canceled", "prorate")
+            if params.get("invoice_now", False) and (record["life"]["pending"] or unbilled(world, record)):
+                raise EmulatorGap("a last invoice when a subscription is canceled", "invoice_now")
         return end_subscription(world, record, params.get("cancellation_details", {}))
 
 

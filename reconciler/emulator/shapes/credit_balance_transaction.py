@@ -30,7 +30,7 @@ def build(world: World, values: dict[str, Any], id: str, created: int) -> Record
         "debit": movement if side == "debit" else None,
         "effective_at": values.get("effective_at", created),
         "livemode": world.livemode,
-        "test_clock": None,
+        "test_clock": grant["test_clock"],
         "type": side,
     }
 

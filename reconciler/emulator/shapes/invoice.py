@@ -60,7 +60,6 @@ UNSET: Record = {
     "test_clock": None,
     "threshold_reason": None,
     "total_discount_amounts": [],
-    "total_pretax_credit_amounts": [],
     "total_taxes": [],
     "webhooks_delivered_at": None,
 }
@@ -68,7 +67,9 @@ UNSET: Record = {
 MOMENTS = ("finalized_at", "marked_uncollectible_at", "paid_at", "voided_at")
 KEPT = frozenset({*MOMENTS, "amount_due", "life", "paid_off_stripe", "subscription", "subscription_metadata"})
 # Of a line, what only some have.
-GIVEN = ("discounts", "invoice_item", "metadata", "proration", "subscription_item", "taxes", "untaxed")
+GIVEN = ("credits", "discounts", "invoice_item", "metadata", "proration", "subscription_item", "taxes", "untaxed")
+# What is taken off a line before taxes, and how Stripe names what took it.
+PRETAX = {"discounts": "discount", "credits": "credit_balance_transaction"}
 NO_CREDIT: Record = {"credited_items": None}
 
 
@@ -111,7 +112,7 @@ def build(world: World, values: dict[str, Any], id: str, created: int) -> Record
 def build_line(world: World, values: dict[str, Any]) -> Record:
     """One line: `amount`, `price` (id), `quantity`, `start` and `end` of what it pays for, `description`; and, if need
     be, `subscription_item` and `invoice_item` (ids), `metadata`, `proration` for what was billed between two periods,
-    and what `billing.reckoning` makes of a line: `discounts`, `taxes`, `untaxed`.
+    and what billing makes of a line: `credits` (with their transactions), `discounts`, `taxes`, `untaxed`.
     """
     same = ("amount", "description", "end", "price", "quantity", "start")
     return {
@@ -122,8 +123,8 @@ def build_line(world: World, values: dict[str, Any]) -> Record:
 
 
 def net_of(line: Record) -> int:
-    """What a line comes to after its discounts, before taxes that are not in it yet."""
-    return int(line["amount"] - sum(amount for _, amount in line.get("discounts", ())))
+    """What a line comes to after its discounts and credits, before taxes that are not in it yet."""
+    return int(line["amount"] - sum(amount for name in PRETAX for _, amount in line.get(name, ())))
 
 
 def total_of(record: Record) -> int:
@@ -150,8 +151,6 @@ def present(world: World, record: Record) -> Record:
     paid = due if status == "paid" else 0
     rows = record["lines"]
     taxes = [tax for line in rows for tax in line.get("taxes", ())]
-    url = f"/v1/invoices/{record['id']}/lines"
-    first = [present_line(world, row) for row in rows_of({**record, "lines": rows[:SHOWN_LINES]})]
     shown = {
         **UNSET,
         **{name: value for name, value in record.items() if name not in KEPT},
@@ -166,7 +165,7 @@ def present(world: World, record: Record) -> Record:
         "ending_balance": None if status == "draft" else record.get("ending_balance", 0),
         "hosted_invoice_url": None,
         "invoice_pdf": None,
-        "lines": {"object": "list", "data": first, "has_more": len(rows) > SHOWN_LINES, "url": url},
+        "lines": _first_lines(world, record),
         "livemode": world.livemode,
         "parent": _parent(record),
         "status_transitions": {name: record.get(name) for name in MOMENTS},
@@ -175,6 +174,7 @@ def present(world: World, record: Record) -> Record:
         "total": total,
         "total_discount_amounts": _summed(line.get("discounts", ()) for line in rows),
         "total_excluding_tax": total - sum(tax["amount"] for tax in taxes),
+        "total_pretax_credit_amounts": _pretax(rows),
         "total_taxes": [_tax(tax) for tax in _by_rate(taxes)],
     }
     if record.get("paid_off_stripe"):
@@ -192,6 +192,23 @@ def _summed(lines: Iterable[Iterable[tuple[str, int]]]) -> list[Record]:
         for id, amount in discounts:
             sums[id] = sums.get(id, 0) + amount
     return [{"amount": amount, "discount": id} for id, amount in sums.items()]
+
+
+def _first_lines(world: World, record: Record) -> Record:
+    url, rows = f"/v1/invoices/{record['id']}/lines", record["lines"]
+    first = [present_line(world, row) for row in rows_of({**record, "lines": rows[:SHOWN_LINES]})]
+    return {"object": "list", "data": first, "has_more": len(rows) > SHOWN_LINES, "url": url}
+
+
+def _pretax(rows: list[Record]) -> list[Record]:
+    """What is taken off before taxes: one entry a discount, over all lines, then one a use of credits."""
+    sums: dict[tuple[str, str], int] = {}
+    for name, kind in PRETAX.items():
+        for row in rows:
+            for id, amount in row.get(name, ()):
+                sums[kind, id] = sums.get((kind, id), 0) + amount
+    nothing: Record = dict.fromkeys(PRETAX.values())
+    return [{**nothing, "amount": amount, kind: id, "type": kind} for (kind, id), amount in sums.items()]
 
 
 def _by_rate(taxes: list[Record]) -> list[Record]:
@@ -241,7 +258,7 @@ def present_line(world: World, row: Record) -> Record:
         "metadata": row.get("metadata", {}),
         "parent": _line_parent(row),
         "period": {"end": row["end"], "start": row["start"]},
-        "pretax_credit_amounts": [],
+        "pretax_credit_amounts": _pretax([row]),
         "pricing": {
             "price_details": {"price": row["price"], "product": price["product"]},
             "type": "price_details",

@@ -14,6 +14,7 @@ from reconciler.emulator.shapes.event import EVENT
 from reconciler.emulator.shapes.feature import FEATURE
 from reconciler.emulator.shapes.invoice import INVOICE, LINE_ITEM
 from reconciler.emulator.shapes.meter import METER
+from reconciler.emulator.shapes.meter_event import METER_EVENT
 from reconciler.emulator.shapes.payment_method import PAYMENT_METHOD
 from reconciler.emulator.shapes.price import PRICE
 from reconciler.emulator.shapes.product import PRODUCT
@@ -23,6 +24,7 @@ from reconciler.emulator.shapes.shape import Shape
 from reconciler.emulator.shapes.subscription import SUBSCRIPTION, SUBSCRIPTION_ITEM
 from reconciler.emulator.shapes.subscription_schedule import SUBSCRIPTION_SCHEDULE
 from reconciler.emulator.shapes.tax_rate import TAX_RATE
+from reconciler.emulator.shapes.tax_settings import TAX_SETTINGS
 from reconciler.emulator.shapes.test_clock import TEST_CLOCK
 
 SHAPES: dict[str, Shape] = {
@@ -35,8 +37,10 @@ SHAPES: dict[str, Shape] = {
         DISCOUNT,
         PROMOTION_CODE,
         TAX_RATE,
+        TAX_SETTINGS,
         TEST_CLOCK,
         METER,
+        METER_EVENT,
         CUSTOMER,
         PAYMENT_METHOD,
         SUBSCRIPTION,
