@@ -13,9 +13,11 @@ from reconciler.adapters.sql_bindings import SqlBindings
 from reconciler.adapters.sql_mirror import SqlMirror
 from reconciler.core.changes import Action, Change
 from reconciler.core.collector import collector_paused
-from reconciler.core.guards import Guards, refusals
+from reconciler.core.guards import Guards, briefly, refusals
 from reconciler.core.idempotency import Scope
+from reconciler.core.migrations import SourceAccount
 from reconciler.core.mirror_status import MirrorStatus
+from reconciler.core.personal_metadata import personal_texts
 from reconciler.core.plan import Plan
 from reconciler.core.resources import Desired, Specs
 from reconciler.core.results import Result
@@ -27,9 +29,11 @@ from reconciler.engine.first_touch import Bindings
 from reconciler.engine.learning import learn_bindings
 from reconciler.engine.look import RefreshMode
 from reconciler.engine.make_plan import PlanOptions, checked, make_plan
+from reconciler.engine.migrating import Migrations
 from reconciler.engine.mirror_status import no_types, types_of
 from reconciler.engine.product_use import use_as_mirrored
 from reconciler.engine.refresh import refresh
+from reconciler.engine.source_accounts import check_sources, declared_sources
 from reconciler.engine.sync import Synced, SyncOptions, SyncPorts, lock_scope, sync
 from reconciler.engine.target import check_plan, check_target
 from reconciler.errors import BillplanError, PlanRefused, StoreError
@@ -135,7 +139,6 @@ class Project:
         """Check the specs offline; raise SpecError with everything that is wrong, rows of sources included."""
         return checked(self.specs, self.wiring.kinds, self.file.project, rows=True)
 
-    @collector_paused()
     def plan(
         self, *, select: Sequence[str] = (), consent: Consent | None = None, refresh: str = RefreshMode.AUTO
     ) -> Review:
@@ -143,18 +146,23 @@ class Project:
 
         `refresh` is auto (the mirror where it was synced, caught up), live (lists) or none (the mirror as it is).
         """
-        consent = consent or Consent()
-        options = PlanOptions(
+        options = self._options(consent or Consent(), RefreshMode(refresh))
+        return Review(plan=self._plan(replace(options, select=tuple(select))))
+
+    def _options(self, consent: Consent, refresh: RefreshMode) -> PlanOptions:
+        return PlanOptions(
             pins=self.wiring.pins,
             guards=self._guards(consent),
             expires_in=self.file.expires_in,
             environment=self.file.environment,
-            select=tuple(select),
             takeover=frozenset(consent.takeover),
-            refresh=RefreshMode(refresh),
+            refresh=refresh,
         )
+
+    @collector_paused()
+    def _plan(self, options: PlanOptions) -> Plan:
         outside = self.wiring.outside if options.refresh is not RefreshMode.NONE else self.wiring.offline
-        return Review(plan=self._told(make_plan(self.specs, outside, options)))
+        return self._told(make_plan(self.specs, outside, options))
 
     def _told(self, plan: Plan) -> Plan:
         """Say of drift who changed what when, as far as the mirror knows; a store that cannot be read knows nothing."""
@@ -182,18 +190,25 @@ class Project:
         """Raise where a plan as a whole cannot be applied: another target, too old, or refused. Changes nothing."""
         target = check_target(self.wiring.api, self.wiring.pins, self.wiring.clock)
         check_plan(plan.header, target, self.wiring.api.api_version, self.specs.digest)
+        if plan.header.sources:
+            check_sources(plan, self.wiring.outside, self._sources, target)
         self._decided(plan, consent or Consent())
         # Opened before anybody is asked: an apply that cannot be journalled does not begin.
         _ = self.wiring.database
 
+    @property
+    def _sources(self) -> Mapping[str, SourceAccount]:
+        """The accounts that migrations come from, by migration."""
+        return declared_sources(self.specs.migrations.migrations)
+
     def _decided(self, plan: Plan, consent: Consent) -> Plan:
         """Judge a plan by the guards of today; raise PlanRefused with all that stands in its way."""
         self._check_lock(plan)
-        decided = replace(plan, refusals=refusals(plan.changes, plan.owned, self._guards(consent)))
+        decided = plan.judged(refusals(plan.changes, plan.owned, self._guards(consent), plan.migrations))
         stuck = [] if consent.skip_refused else [c for c in plan.changes if c.refused]
         refused = [f"{c.address}: {c.refused}" + (f" ({c.hint})" if c.hint else "") for c in stuck]
         if decided.refusals or refused:
-            words = "\n".join(("the plan is refused:", *decided.refusals, *refused))
+            words = "\n".join(("the plan is refused:", *briefly([*decided.refusals, *refused])))
             hint = "mend the specs as the plan says, or apply the rest with --skip-invalid" if refused else ""
             raise PlanRefused(words, hint=hint)
         return decided
@@ -214,7 +229,8 @@ class Project:
             pins=self.wiring.pins,
             who=f"{self.wiring.actor()} (plan {plan.digest[:12]})",
             spec_digest=self.specs.digest,
-            known=self.specs.bindings.emails(),
+            known={**self.specs.bindings.emails(), **personal_texts(self.specs.migrations)},
+            sources=self._sources,
             skip_refused=consent.skip_refused,
             concurrency=limits.concurrency or Figures().concurrency,
             wait_seconds=wait_seconds,
@@ -227,7 +243,8 @@ class Project:
     def verify(self, plan: Plan) -> tuple[Change, ...]:
         """Plan anew; list what is left to do at the addresses that a plan touched: nothing after a whole apply."""
         touched = {c.address for c in plan.changes if not c.refused}
-        seen = self.plan(refresh=RefreshMode.LIVE).plan
+        # How much products are used was told before, and changes nothing of what is left.
+        seen = self._plan(replace(self._options(Consent(), RefreshMode.LIVE), count_use=False))
         return tuple(c for c in seen.changes if c.address in touched and c.action is not Action.NOOP)
 
     def _check_lock(self, plan: Plan) -> None:
@@ -258,6 +275,20 @@ class Project:
     def bindings(self) -> Bindings:
         """Who a user of the application is in Stripe, and what that unlocks; opened anew in each process."""
         return self.wiring.bindings
+
+    @property
+    def migrations(self) -> Migrations:
+        """The subscription migrations of the specs: checks, status, verification, roll back."""
+        return self.migrations_within(Consent())
+
+    def migrations_within(self, consent: Consent) -> Migrations:
+        """The same, within what a run is allowed beyond billplan.yaml."""
+        wiring = self.wiring
+        return Migrations(
+            self.specs,
+            lambda refresh: wiring.offline if refresh is RefreshMode.NONE else wiring.outside,
+            self._options(consent, RefreshMode.AUTO),
+        )
 
     def status(self) -> MirrorStatus:
         """Say how far the mirror is, from the store alone."""

@@ -14,6 +14,7 @@ from reconciler.adapters.limiter import Limiter, documented_figures
 from reconciler.adapters.offline_api import OfflineApi
 from reconciler.adapters.retry import RetryPolicy
 from reconciler.adapters.routed_api import RoutedApi
+from reconciler.adapters.source_apis import SourceApis
 from reconciler.adapters.sql_bindings import SqlBindings
 from reconciler.adapters.sql_customer_facts import SqlCustomerFacts
 from reconciler.adapters.sql_ledger import SqlLedger
@@ -26,17 +27,18 @@ from reconciler.adapters.system_clock import SystemClock
 from reconciler.core.bindings import KIND as BINDING
 from reconciler.core.idempotency import Scope
 from reconciler.core.kind import Kind
+from reconciler.core.migrations import SourceAccount
 from reconciler.core.values import Secret
 from reconciler.engine.first_touch import Bindings
 from reconciler.engine.learning import learn_bindings
 from reconciler.engine.outside import Outside
 from reconciler.engine.target import Pins
-from reconciler.errors import BillplanError
-from reconciler.kinds import BY_NAME, DERIVED
+from reconciler.errors import BillplanError, WrongTarget
+from reconciler.kinds import BY_NAME, DERIVED, MIGRATING
 from reconciler.kinds.customer_binding import customer_binding_kind
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.progress import Progress
-from reconciler.specfiles.project_file import KeySource, ProjectFile
+from reconciler.specfiles.project_file import KeySource, ProjectFile, key_source
 from reconciler.store.database import FEW_CONNECTIONS, Database, open_database
 from reconciler.store.location import sqlite_file
 
@@ -52,6 +54,7 @@ class Wiring:
         self.progress = progress
         self.clock = SystemClock()
         self._environ = environ
+        self._source_paces: dict[str, Limiter] = {}
 
     def close(self) -> None:
         """Close what was opened."""
@@ -126,7 +129,24 @@ class Wiring:
     @cached_property
     def outside(self) -> Outside:
         """The ports that use cases work through."""
-        return self._outside(RoutedApi(self.api, self._store_api, self.clock))
+        api = RoutedApi(self.api, self._store_api, self.clock, sources=self.sources)
+        return replace(self._outside(api), sources=self.sources)
+
+    @cached_property
+    def sources(self) -> SourceApis:
+        """The accounts that migrations come from, each opened when it is first asked for."""
+        return SourceApis(self._source_api)
+
+    def _source_api(self, source: SourceAccount, where: str) -> StripeApi:
+        key = self._secret(key_source(where), "source_account")
+        try:
+            livemode = key_livemode(key)
+        except WrongTarget as error:
+            raise WrongTarget(f"source_account: {where}: {error.message}", hint="give a key of that account") from None
+        # Reading and writing are paced together, as one account's.
+        pace = self._source_paces.setdefault(source.read, Limiter(documented_figures(livemode), self.clock))
+        settings = ApiSettings(api_base=source.api_base or self._api_base)
+        return StripeApi(key, settings=settings, limiter=pace, clock=self.clock, jitter=random.random)
 
     @property
     def offline(self) -> Outside:
@@ -149,8 +169,8 @@ class Wiring:
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
-        """All kinds, with what follows from others and that of the project's own bindings."""
-        return {**BY_NAME, **DERIVED, BINDING: customer_binding_kind(self.file.project)}
+        """All kinds, with what follows from others, what migrations act on, and that of the project's own bindings."""
+        return {**BY_NAME, **DERIVED, **MIGRATING, BINDING: customer_binding_kind(self.file.project)}
 
     @cached_property
     def mirrors(self) -> SqlMirrors:
@@ -190,21 +210,21 @@ class Wiring:
         """The locks."""
         return SqlLocks(self.database, self.clock)
 
-    def _secret(self, source: KeySource) -> Secret:
+    def _secret(self, source: KeySource, place: str = "billplan.yaml") -> Secret:
         if source.kind == "env":
             text = self._environ.get(source.name, "").strip()
             if not text:
                 message = f"the environment variable {source.name} is not set"
-                raise BillplanError(message, hint=f"export {source.name}=...; billplan.yaml says env:{source.name}")
+                raise BillplanError(message, hint=f"export {source.name}=...; {place} says env:{source.name}")
             return Secret(text)
         path = self.file.folder / source.name
         try:
             text = path.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError):
             message = f"the file {source.name} cannot be read"
-            raise BillplanError(message, hint=f"billplan.yaml says file:{source.name}") from None
+            raise BillplanError(message, hint=f"{place} says file:{source.name}") from None
         if not text:
-            raise BillplanError(f"the file {source.name} is empty", hint=f"billplan.yaml says file:{source.name}")
+            raise BillplanError(f"the file {source.name} is empty", hint=f"{place} says file:{source.name}")
         return Secret(text)
 
     def actor(self) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from reconciler.adapters.limiter import Figures, Limiter
 from reconciler.adapters.routed_api import RoutedApi
+from reconciler.adapters.source_apis import SourceApis
 from reconciler.adapters.sql_ledger import SqlLedger
 from reconciler.adapters.sql_locks import SqlLocks
 from reconciler.adapters.store_api import StoreApi
@@ -30,7 +31,7 @@ from reconciler.engine.apply import Applied, ApplyOptions, apply
 from reconciler.engine.make_plan import PlanOptions, make_plan
 from reconciler.engine.outside import Outside
 from reconciler.engine.target import Pins
-from reconciler.kinds import BY_NAME, DERIVED
+from reconciler.kinds import BY_NAME, DERIVED, MIGRATING
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.ledger import Ledger
 from reconciler.ports.lock import Locks
@@ -130,6 +131,7 @@ class Account:
         self.pins = Pins(project=project, livemode=False)
         self.api: BillingApi = api_of(self.world)
         self.around: Callable[[BillingApi], BillingApi] = lambda api: api
+        self.sources: SourceApis | None = None
         self.database: Database
         self.ledger: Ledger
         self.locks: Locks
@@ -163,8 +165,9 @@ class Account:
 
     @property
     def outside(self) -> Outside:
-        api = self.around(RoutedApi(self.api, self.store_api, self.clock))
-        return Outside(api=api, clock=self.clock, progress=Silent(), kinds={**BY_NAME, **DERIVED})
+        api = self.around(RoutedApi(self.api, self.store_api, self.clock, sources=self.sources))
+        kinds = {**BY_NAME, **DERIVED, **MIGRATING}
+        return Outside(api=api, clock=self.clock, progress=Silent(), kinds=kinds, sources=self.sources)
 
     def plan(self, specs: Specs | Bodies, guards: Guards | None = None, **options: Any) -> Plan:
         """Plan specs, or bodies by address."""

@@ -100,7 +100,7 @@ def test_the_library_snippet_works(
 
 
 def test_the_readmes_mappings_and_bindings_validate(tmp_path: Path) -> None:
-    _, catalogue, mappings, bindings = blocks("yaml")
+    _, catalogue, mappings, bindings, *_ = blocks("yaml")
     (tmp_path / "billplan.yaml").write_text("version: 1\nproject: acme\nstripe: {mode: test}\n")
     for name, text in {"a": catalogue, "b": mappings, "c": bindings}.items():
         (tmp_path / "specs").mkdir(exist_ok=True)
@@ -112,6 +112,30 @@ def test_the_readmes_mappings_and_bindings_validate(tmp_path: Path) -> None:
         found = loaded.specs.bindings
     assert {row.external_id for row in found.rows} == {"user_42", "auth0|9f", "user_44", "u1", "u2"}
     assert [source.key for source in found.from_metadata] == ["user_id"]
+
+
+def test_the_readmes_migrations_validate(tmp_path: Path) -> None:
+    *_, zuora, merger = blocks("yaml")
+    (tmp_path / "billplan.yaml").write_text("version: 1\nproject: acme\nstripe: {mode: test}\n")
+    for folder in ("specs", "migrations", "maps"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "specs" / "a.yaml").write_text(zuora)
+    (tmp_path / "specs" / "b.yaml").write_text(merger)
+    header, row = "customer,start_date,price,metadata.{key}{more}\n", "c_1,2090-01-01T00:00:00Z,basic,sub_1{more}\n"
+    (tmp_path / "migrations" / "zuora.csv").write_text(
+        header.format(key="third_party_sub_id", more="") + row.format(more="")
+    )
+    (tmp_path / "migrations" / "merger.csv").write_text(
+        header.format(key="old_stripe_sub_id", more=",source_subscription") + row.format(more=",sub_old1")
+    )
+    (tmp_path / "maps" / "prices.csv").write_text("old,new\nbasic,price_1\n")
+    (tmp_path / "maps" / "customers.csv").write_text("old,new\nc_1,cus_1\n")
+    with Project.load(tmp_path) as loaded:
+        assert loaded.validate() == ()
+        found = {one.name: one for one in loaded.specs.migrations.migrations}
+    assert [row.key for row in found["zuora-2026"].rows] == ["sub_1"]
+    assert [batch.name for batch in found["zuora-2026"].batches] == ["canary", "rest"]
+    assert found["merger"].end_source
 
 
 def test_the_snippet_of_first_touch_binds_and_then_needs_no_key(
@@ -137,7 +161,7 @@ def test_the_snippet_of_first_touch_binds_and_then_needs_no_key(
 def test_what_resolve_answers_is_what_the_readme_lists() -> None:
     (listed,) = re.findall(r"^\| `outcome` \|(.*)$", README, flags=re.MULTILINE)
     assert re.findall(r"`(\w+)`", listed) == [str(outcome) for outcome in Outcome]
-    rows = re.findall(r"says who a user is.*?\n\n((?:\|.*\n)+)", README, flags=re.DOTALL)[0]
+    rows = re.findall(r"says who a user is.*?\n\n((?:\|[^\n]*\n)+)", README, flags=re.DOTALL)[0]
     told = {*re.findall(r"^\| `(\w+)` \|", rows, flags=re.MULTILINE), "external_id"}
     assert told == {field.name for field in fields(Resolved)}
 

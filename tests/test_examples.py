@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from reconciler import Project
+from reconciler.adapters.system_clock import SystemClock
+from reconciler.emulator.billing.passage import elapse
+from reconciler.emulator.clock import FrozenClock
+from reconciler.emulator.seed import load_seed
+from reconciler.emulator.server import serve
+from reconciler.emulator.world import World
+from reconciler.errors import SpecError
+from tests.cli.desk import Desk
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-IMPORT = EXAMPLES / "saas-import"
+# What a walk-through mends.
+ON_PURPOSE = {"zuora-migration": ["data/zuora.csv:8"]}
+WALKED = ("saas-import", "stripe-to-stripe", "zuora-migration")
+# Commands of a later day, each with its output: `# DATE`, then `$ COMMAND` and what it shows.
+LATER = re.compile(r"^```console\n# (\S+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 VARYING = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 # Whatever bash finds by these names elsewhere, it is this one that is tested.
@@ -87,10 +102,11 @@ def missing(shown: str, output: str) -> str | None:
     return None
 
 
-def test_the_walk_through_of_the_import_runs_as_it_is_written(tmp_path: Path) -> None:
-    folder, port = tmp_path / "saas-import", free_port()
-    shutil.copytree(IMPORT, folder, ignore=shutil.ignore_patterns(".billplan"))
-    told = steps((IMPORT / "README.md").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("name", WALKED)
+def test_a_walk_through_runs_as_it_is_written(name: str, tmp_path: Path) -> None:
+    folder, port = tmp_path / name, free_port()
+    shutil.copytree(EXAMPLES / name, folder, ignore=shutil.ignore_patterns(".billplan"))
+    told = steps((EXAMPLES / name / "README.md").read_text(encoding="utf-8"))
     code, outputs = walked([commands for commands, _ in told], folder, environ(tmp_path / "bin", port))
     whole = "\n".join(outputs)
     for (commands, shown), output in zip(told, outputs, strict=False):
@@ -102,10 +118,57 @@ def test_the_walk_through_of_the_import_runs_as_it_is_written(tmp_path: Path) ->
         assert asked.connect_ex(("127.0.0.1", port)) != 0, "the emulator is still there"
 
 
+def went_on(desk: Desk, name: str, readme: str) -> None:
+    """Bring a desk to where a walk-through ends: the same edits of the files, and all of it applied."""
+    shutil.copytree(EXAMPLES / name, desk.folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".billplan"))
+    edits = [line for commands, _ in steps(readme) for line in commands.splitlines() if line.startswith("sed -i.bak")]
+    subprocess.run(["bash", "-ec", "\n".join(edits)], cwd=desk.folder, check=True)
+    load_seed(desk.world, json.loads((desk.folder / "account.json").read_text(encoding="utf-8")))
+    desk.done("apply", "--auto-approve")
+
+
+@pytest.mark.parametrize("name", ["zuora-migration"])
+def test_what_a_walk_through_says_of_a_later_day_comes_true(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readme = (EXAMPLES / name / "README.md").read_text(encoding="utf-8")
+    world = World(clock=FrozenClock(moment("2039-12-01")))
+
+    class Together(SystemClock):
+        """This machine's clock, which goes with the account's."""
+
+        def now(self) -> int:
+            return world.now()
+
+    monkeypatch.setattr("reconciler.wiring.SystemClock", Together)
+    (tmp_path / name).mkdir()
+    with serve([world]) as server:
+        desk = Desk(tmp_path / name, server, capsys, monkeypatch)
+        monkeypatch.setenv("COLUMNS", "100")
+        went_on(desk, name, readme)
+        told = LATER.findall(readme)
+        assert told
+        for date, text in told:
+            world.clock.advance(moment(date) - world.now())
+            elapse(world)
+            for command, shown in re.findall(r"^\$ billplan (.*)\n((?:(?!\$ ).*\n)*)", text, flags=re.MULTILINE):
+                ended = desk.run(*shlex.split(command))
+                assert missing(shown, ended.both) is None, f"{date}: {command}\nshows:\n{ended.both}"
+
+
+def moment(date: str) -> int:
+    return int(datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp())
+
+
 @pytest.mark.parametrize("folder", [path.parent for path in EXAMPLES.glob("*/billplan.yaml")], ids=lambda p: p.name)
 def test_an_example_validates_offline_and_names_schemas_that_are_there(folder: Path) -> None:
-    with Project.load(folder) as project:
-        project.validate()
+    wrong: list[str] = []
+    try:
+        with Project.load(folder) as project:
+            project.validate()
+    except SpecError as error:
+        wrong = [f"{one.source.path}:{one.source.line}" for one in error.diagnostics if one.source is not None]
+    assert wrong == ON_PURPOSE.get(folder.name, [])
     for path in folder.rglob("*.yaml"):
         named = re.search(r"yaml-language-server: \$schema=(\S+)", path.read_text(encoding="utf-8"))
         assert named, path

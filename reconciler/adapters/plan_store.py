@@ -31,21 +31,24 @@ def save_plan(plan: Plan, path: Path) -> None:
                 text.writelines(write_lines(plan))
         os.replace(name, path)
     except OSError as error:
-        Path(name).unlink(missing_ok=True)
         raise _cannot("write", path, error) from None
+    finally:
+        # There is none any more where all went well; else also after an interrupt nothing is left behind.
+        Path(name).unlink(missing_ok=True)
 
 
 def load_plan(path: Path) -> Plan:
     """Read a plan file, gzipped or not; raise BillplanError where it is missing, truncated or corrupt."""
     try:
-        data = path.read_bytes()
-        plain = gzip.decompress(data) if data.startswith(_GZIP) else data
+        with path.open("rb") as raw:
+            plain = gzip.GzipFile(fileobj=raw) if raw.peek(len(_GZIP)).startswith(_GZIP) else raw
+            # Bytes that are no text go on as they are: the reader calls the file corrupt. Line by line, since a long
+            # plan as text takes as much memory as the plan itself.
+            text = io.TextIOWrapper(plain, encoding="utf-8", errors="surrogateescape", newline="")
+            with text, collector_paused():
+                return read_lines(text)
     except (OSError, EOFError, zlib.error) as error:
         raise _cannot("read", path, error) from None
-    # Bytes that are no text go on as they are: the reader calls the file corrupt.
-    text = plain.decode("utf-8", errors="surrogateescape")
-    with collector_paused():
-        return read_lines(io.StringIO(text, newline=""))
 
 
 def _cannot(verb: str, path: Path, error: Exception) -> BillplanError:

@@ -29,11 +29,6 @@ class SqlClaims:
         self._scope = scope
         self._whose = (scope.account, scope.livemode, scope.project)
 
-    @property
-    def shared(self) -> bool:
-        """Whether every machine sees this store: PostgreSQL, not a file."""
-        return self._database.backend is Backend.POSTGRESQL
-
     def claim(self, external_id: str, customer: str, by: BoundBy, at: int) -> Claim:
         """Bind, unless either side is bound or reserved otherwise; durable when this returns. Atomic over threads and
         processes. A reservation of this very pair gives way."""

@@ -11,10 +11,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, or_, select, text, update
 
 from reconciler.core.idempotency import Scope
+from reconciler.core.published import MAPPING
 from reconciler.core.values import Value, to_json
 from reconciler.store.binding_tables import ANSWERS, MAPPED_PRODUCTS, RESOURCES
 
-MAPPING = "product_mapping"
 # Longer than any plan can be applied.
 _REMEMBERED_SECONDS = 30 * 86_400
 _SERIALISE = text("SELECT pg_advisory_xact_lock(:key)")

@@ -16,6 +16,7 @@ from reconciler.cli.drift import drift_command
 from reconciler.cli.emulator import emulator_command
 from reconciler.cli.import_specs import import_command
 from reconciler.cli.init import init_command
+from reconciler.cli.migrations import migrations_command
 from reconciler.cli.plan import plan_command
 from reconciler.cli.report import report, report_usage, wants_json
 from reconciler.cli.schema import schema_command
@@ -51,6 +52,7 @@ for command in (
     status_command,
     import_command,
     bindings_command,
+    migrations_command,
     schema_command,
     doctor_command,
     unlock_command,
@@ -73,9 +75,19 @@ def run(args: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         return report_usage(error, as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
+        return _interrupted()
+    except RuntimeError as error:
+        # A Ctrl-C while threads are waited for can come before a lock is taken again that is then given back: Python
+        # raises this over the interrupt.
+        if isinstance(error.__context__, KeyboardInterrupt):
+            return _interrupted()
+        raise
     return code if isinstance(code, int) else 0
+
+
+def _interrupted() -> int:
+    click.echo("interrupted", err=True)
+    return INTERRUPTED
 
 
 def main() -> NoReturn:

@@ -47,27 +47,28 @@ def apply_command(
         given = "--select" if select else "--takeover"
         raise click.UsageError(f"{given} goes with a new plan, not with a saved one: give it to billplan plan")
     if not auto_approve:
-        _need_terminal(call)
+        need_terminal(call, "apply")
     with call.project() as project:
         plan = project.plan(select=select, consent=consent).plan if file is None else load_plan(file)
-        _show(call, plan)
+        show_plan(call, plan)
         project.check(plan, consent=consent)
         if plan.empty:
             return _conclude(call, project, plan, Applied(results=()))
         if not auto_approve:
-            _ask(plan)
-        applied = project.apply(plan, consent=consent, wait_seconds=lock_timeout, on_result=_teller(call))
+            ask(plan)
+        applied = project.apply(plan, consent=consent, wait_seconds=lock_timeout, on_result=teller(call))
         return _conclude(call, project, plan, applied)
 
 
-def _need_terminal(call: Call) -> None:
+def need_terminal(call: Call, command: str) -> None:
+    """Raise a usage error where nobody can be asked."""
     if call.form == "json":
-        raise click.UsageError("with --format json nothing is asked: apply needs --auto-approve")
+        raise click.UsageError(f"with --format json nothing is asked: {command} needs --auto-approve")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise click.UsageError("without a terminal to ask on, apply needs --auto-approve")
+        raise click.UsageError(f"without a terminal to ask on, {command} needs --auto-approve")
 
 
-def _show(call: Call, plan: Plan) -> None:
+def show_plan(call: Call, plan: Plan) -> None:
     """Show what is about to be applied, so that the log of a run says it, too."""
     if call.form == "json":
         click.echo(json.dumps(plan_document(plan)))
@@ -75,7 +76,7 @@ def _show(call: Call, plan: Plan) -> None:
         click.echo(Review(plan=plan).render("text", color=call.color, width=call.width), color=True)
 
 
-def _ask(plan: Plan) -> None:
+def ask(plan: Plan) -> None:
     """Ask for yes in test mode, for the project's name in live mode."""
     live = plan.header.livemode
     word = plan.header.project if live else "yes"
@@ -85,7 +86,7 @@ def _ask(plan: Plan) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _teller(call: Call) -> Callable[[Result], None]:
+def teller(call: Call) -> Callable[[Result], None]:
     """Tell each step's result as it comes: a line of text, or a line of JSON."""
     color, width = call.color, call.width
 

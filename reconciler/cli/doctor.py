@@ -10,6 +10,7 @@ import click
 from reconciler.cli.options import Call, project_options
 from reconciler.core.types import show_moment
 from reconciler.engine.doctor import Check, Health, examine
+from reconciler.engine.migrations import kinds_for
 from reconciler.engine.publishing import publishes
 from reconciler.errors import BillplanError, SpecError
 from reconciler.kinds import KINDS
@@ -60,7 +61,8 @@ def _checks(project: Project) -> Iterator[Check]:
         yield Check(name="key", health=Health.FAILED, detail=error.message, hint=error.hint)
         return
     target_is_known = False
-    kinds = (*KINDS, ENTITLEMENT_FEATURE) if publishes(project.specs) else KINDS
+    published = (ENTITLEMENT_FEATURE,) if publishes(project.specs) else ()
+    kinds = (*KINDS, *published, *kinds_for(project.specs.migrations))
     for check in examine(api, project.wiring.pins, project.wiring.clock, kinds):
         target_is_known = target_is_known or (check.name == "clock" and check.health is Health.OK)
         yield check

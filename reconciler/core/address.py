@@ -11,6 +11,8 @@ from functools import lru_cache
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _KIND = re.compile(r"[a-z][a-z_]*")
 _STRING = re.compile(r'\["(?:[^"\\]|\\.)*"\]')
+# Made once: json.dumps would make another one for each of a plan's addresses.
+_quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -31,7 +33,7 @@ class Address:
 
 
 def _quoted(text: str) -> str:
-    return f"[{json.dumps(text, ensure_ascii=False)}]"
+    return f"[{_quote(text)}]"
 
 
 @lru_cache(maxsize=65536)

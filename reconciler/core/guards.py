@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from reconciler.core.changes import Action, Change
 from reconciler.core.fields import ChangeClass
+from reconciler.core.migration_money import MigrationMoney, totalled
+from reconciler.core.migrations import KIND as MIGRATION
+from reconciler.core.money import show_amount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +20,8 @@ class Guards:
 
     Percentages are of the live resources of one kind. `by_kind` holds limits for single kinds, under the names that the
     fields have here, which go before the general ones. `allow` lists `class:address-glob` of changes that need no flag.
+    Ceilings of money are in minor units by currency: `max_first_charges` of all first charges of a plan's migrations,
+    `max_mrr_moved` of what the rows that it schedules or changes come to a month. Other currencies have no ceiling.
     """
 
     max_changes: int | None = None
@@ -25,9 +31,17 @@ class Guards:
     max_retires: int | None = None
     max_retire_percent: int | None = 30
     max_update_percent: int | None = None
+    max_first_charges: Mapping[str, int] = field(default_factory=dict)
+    max_mrr_moved: Mapping[str, int] = field(default_factory=dict)
     by_kind: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
 
+
+# How many changes there are of each kind and action.
+_Counts: TypeAlias = Counter[tuple[str, Action]]
+
+# So many refusals fit into one message; `billplan show PLAN --format json` has them all.
+_TOLD = 200
 
 # Below so many live resources of a kind a percentage says nothing.
 MIN_FOR_PERCENT = 10
@@ -40,30 +54,45 @@ _COUNTED = {
 }
 _PERCENT = {"max_retire_percent": (Action.RETIRE, Action.REPLACE), "max_update_percent": (Action.UPDATE, Action.ADOPT)}
 
+# Nothing of these leaves but by a declared word, as `state: canceled`, which means all of it.
+_UNJUDGED = {"max_retire_percent": frozenset({MIGRATION})}
 
-def refusals(changes: Sequence[Change], owned: Mapping[str, int], guards: Guards) -> tuple[str, ...]:
+
+def refusals(
+    changes: Sequence[Change], owned: Mapping[str, int], guards: Guards, migrations: Sequence[MigrationMoney] = ()
+) -> tuple[str, ...]:
     """List what the guards refuse, each with the numbers and the exact way out. `owned` counts live ones by kind."""
     acting = [c for c in changes if c.action not in (Action.NOOP, Action.REFUSED)]
-    by_kind = tuple(_by_kind(acting, owned, guards))
+    counts: _Counts = Counter((c.address.kind, _counts_as(c)) for c in acting)
+    by_kind = tuple(_by_kind(counts, owned, guards))
     # Where a kind says it already, the whole need not say it again.
-    of_all = () if any("%" in words for words in by_kind) else _percent_of_all(acting, owned, guards)
-    return (*_too_many(acting, guards), *by_kind, *of_all, *_irreversible(acting, guards))
+    of_all = () if any("%" in words for words in by_kind) else _percent_of_all(counts, owned, guards)
+    return (*_too_many(counts, guards), *by_kind, *of_all, *_money(migrations, guards), *_irreversible(acting, guards))
+
+
+def briefly(words: Sequence[str]) -> list[str]:
+    """Give what stands against a plan, as a message can hold it: the first 200, and how many more there are."""
+    more = len(words) - _TOLD
+    return [*words[:_TOLD], f"and {more:,} more"] if more > 0 else [*words]
 
 
 def _counts_as(change: Change) -> Action:
     """Name the action that a change counts as: what is set inactive is retired, whatever block says so."""
+    if change.action is not Action.UPDATE:
+        return change.action
     ended = any(d.name == "active" and d.after is False for d in change.diffs)
-    return Action.RETIRE if change.action is Action.UPDATE and ended else change.action
+    return Action.RETIRE if ended else Action.UPDATE
 
 
-def _too_many(acting: Sequence[Change], guards: Guards) -> Iterator[str]:
-    if guards.max_changes is not None and len(acting) > guards.max_changes:
+def _too_many(counts: _Counts, guards: Guards) -> Iterator[str]:
+    total = counts.total()
+    if guards.max_changes is not None and total > guards.max_changes:
         yield (
-            f"{len(acting)} changes are over guards.max_changes: {guards.max_changes}; "
-            f"if they are meant: --max-changes {len(acting)}"
+            f"{total} changes are over guards.max_changes: {guards.max_changes}; "
+            f"if they are meant: --max-changes {total}"
         )
     for name, actions in _COUNTED.items():
-        limit, count = getattr(guards, name), sum(_counts_as(c) in actions for c in acting)
+        limit, count = getattr(guards, name), sum(n for (_, a), n in counts.items() if a in actions)
         if limit is not None and count > limit:
             yield _over(count, f"guards.{name}", limit)
 
@@ -72,9 +101,8 @@ def _over(count: int, name: str, limit: int) -> str:
     return f"{count} are over {name}: {limit}; if they are meant, raise it to {count} in billplan.yaml"
 
 
-def _by_kind(acting: Sequence[Change], owned: Mapping[str, int], guards: Guards) -> Iterator[str]:
-    counts = Counter((c.address.kind, _counts_as(c)) for c in acting)
-    for kind in sorted({c.address.kind for c in acting}):
+def _by_kind(counts: _Counts, owned: Mapping[str, int], guards: Guards) -> Iterator[str]:
+    for kind in sorted({kind for kind, _ in counts}):
         own = guards.by_kind.get(kind, {})
         changes = sum(n for (k, _), n in counts.items() if k == kind)
         if "max_changes" in own and changes > own["max_changes"]:
@@ -87,15 +115,16 @@ def _by_kind(acting: Sequence[Change], owned: Mapping[str, int], guards: Guards)
             yield from _percent(name, kind, sum(counts[(kind, a)] for a in actions), (owned.get(kind, 0), guards))
 
 
-def _percent_of_all(acting: Sequence[Change], owned: Mapping[str, int], guards: Guards) -> Iterator[str]:
+def _percent_of_all(counts: _Counts, owned: Mapping[str, int], guards: Guards) -> Iterator[str]:
     """Apply the percentages to all kinds together: a small catalogue must not be wiped out kind by kind."""
     for name, actions in _PERCENT.items():
         # A kind with a limit of its own has been judged by that.
         own = {kind for kind, limits in guards.by_kind.items() if name in limits}
+        own |= _UNJUDGED.get(name, frozenset())
         total = sum(count for kind, count in owned.items() if kind not in own)
         limit, count = (
             getattr(guards, name),
-            sum(_counts_as(c) in actions and c.address.kind not in own for c in acting),
+            sum(n for (kind, action), n in counts.items() if action in actions and kind not in own),
         )
         if limit is not None and total >= MIN_FOR_PERCENT and count * 100 > limit * total:
             yield _over_percent(count, total, "resources", f"guards.{name}", limit)
@@ -104,6 +133,8 @@ def _percent_of_all(acting: Sequence[Change], owned: Mapping[str, int], guards: 
 def _percent(name: str, kind: str, count: int, limits: tuple[int, Guards]) -> Iterator[str]:
     total, guards = limits
     own = guards.by_kind.get(kind, {})
+    if kind in _UNJUDGED.get(name, ()) and name not in own:
+        return
     limit = own.get(name, getattr(guards, name))
     if limit is None or total < MIN_FOR_PERCENT or count * 100 <= limit * total:
         return
@@ -117,6 +148,24 @@ def _over_percent(count: int, total: int, what: str, place: str, limit: int) -> 
         f"{count} of {total} live {what} ({shown:g}%) are over {place}: {limit}; "
         f"if they are meant, raise it to {needed} in billplan.yaml"
     )
+
+
+def _money(migrations: Sequence[MigrationMoney], guards: Guards) -> Iterator[str]:
+    sums = (
+        ("first charges of {} are", "max_first_charges", [total for one in migrations for total in one.first_charges]),
+        ("moved revenue of {} a month is", "max_mrr_moved", [total for one in migrations for total in one.moved]),
+    )
+    for what, name, totals in sums:
+        ceilings: Mapping[str, int] = getattr(guards, name)
+        for total in totalled(totals):
+            limit, currency = ceilings.get(total.currency), total.currency
+            if limit is None or total.amount <= limit:
+                continue
+            unknown = f" (and what {total.unknown:,} rows use)" if total.unknown else ""
+            yield (
+                f"{what.format(show_amount(total.amount, currency) + unknown)} over guards.{name}.{currency}: {limit} "
+                f"({show_amount(limit, currency)}); if they are meant, raise it to {total.amount} in billplan.yaml"
+            )
 
 
 def _irreversible(acting: Sequence[Change], guards: Guards) -> Iterator[str]:

@@ -90,8 +90,8 @@ class Kind:
     `takes_over`: an object without a marker that has the natural key is taken over unasked. `final`: what is retired
     stays so for good, so that a new object takes its place. `derived`: no spec declares it; it follows from what others
     declare, and has a planner of its own. `place` writes into a raw object the parent that only its path tells.
-    `bulk`: its rows have a planner of their own, a plan looks at them only where they are wanted, and what is set of
-    one stays set, so that an apply trusts the listing that it made under the lock.
+    `bulk`: its rows have a planner of their own, and a plan looks at them only where they are wanted. `stands_for` is
+    the kind whose addresses are in its markers, where that is another one: both count as what an address has become.
     """
 
     name: str
@@ -126,6 +126,7 @@ class Kind:
     derived: bool = False
     place: Callable[[Mapping[str, Value], str], Mapping[str, Value]] = lambda raw, parent: raw
     bulk: bool = False
+    stands_for: str = ""
     name_rule: Text | None = None
     keyed: tuple[tuple[str, str], ...] = ()
     exclusive: tuple[tuple[str, str], ...] = ()

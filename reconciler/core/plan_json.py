@@ -12,10 +12,11 @@ from reconciler.core.attrs import params
 from reconciler.core.changes import Action, Change, Drift
 from reconciler.core.diagnostics import Diagnostic, SourceRange
 from reconciler.core.kind import Kind
+from reconciler.core.migration_money import money_record
 from reconciler.core.plan import Plan, Step, precondition_json
 from reconciler.core.product_use import ProductUse
 from reconciler.core.shapes import Struct
-from reconciler.core.values import Attrs, Ref, Value, to_json
+from reconciler.core.values import Attrs, Ref, Value, refs_in, to_json
 
 Kinds = Mapping[str, Kind]
 Document = dict[str, Any]
@@ -40,7 +41,7 @@ def plan_document(plan: Plan, kinds: Kinds) -> Document:
 def document_members(plan: Plan, kinds: Kinds) -> Iterator[tuple[str, Any]]:
     """Yield the members of the document one by one; what is long comes as an iterator, to be written as it is made."""
     pending = made_anew(plan)
-    yield from asdict(plan.header).items()
+    yield from plan.header.said().items()
     yield "applicable", plan.applicable
     yield "complete", plan.complete
     yield "digest", plan.digest
@@ -52,6 +53,8 @@ def document_members(plan: Plan, kinds: Kinds) -> Iterator[tuple[str, Any]]:
     yield "diagnostics", (diagnostic_document(d) for d in plan.diagnostics)
     if plan.product_use is not None:
         yield "product_use", use_document(plan.product_use)
+    if plan.migrations:
+        yield "migrations", (money_record(one) for one in plan.migrations)
     yield "steps", (_step(s) for s in plan.steps)
 
 
@@ -84,7 +87,7 @@ def diagnostic_document(diagnostic: Diagnostic) -> Document:
 
 
 def _source(source: SourceRange | None) -> Document | None:
-    return None if source is None else asdict(source)
+    return None if source is None else {"path": source.path, "line": source.line, "column": source.column}
 
 
 def _parts(address: Address) -> Document:
@@ -110,12 +113,13 @@ def _resource_change(change: Change, kinds: Kinds, pending: Set[Address]) -> Doc
 
 
 def _change(change: Change, body: Struct, pending: Set[Address]) -> Document:
-    before, after = _sides(change)
+    before, after = (None if side is None else _laid(body, side) for side in _sides(change))
     shown: Document = {
         "actions": ["forget"] if change.verb == "forget" else _ACTIONS[change.action],
-        "before": None if before is None else _nested(body, before, frozenset()),
-        "after": None if after is None else _nested(body, after, pending),
-        "after_unknown": {} if after is None else _unknown(_laid(body, after), pending),
+        "before": None if before is None else _nested(before, frozenset()),
+        "after": None if after is None else _nested(after, pending),
+        # Most changes wait for nothing, and to ask that is cheaper than to mark each part.
+        "after_unknown": _unknown(after, pending) if refs_in(after) else {},
     }
     if change.action is Action.ADOPT:
         shown["importing"] = {"id": change.remote_id}
@@ -140,8 +144,8 @@ def _sides(change: Change) -> tuple[Attrs | None, Attrs | None]:
             return {**same, **{d.name: d.before for d in change.diffs}, **change.before}, {**differing, **change.after}
 
 
-def _nested(body: Struct, attrs: Attrs, pending: Set[Address]) -> Value:
-    return to_json(_resolved(_laid(body, attrs), pending))
+def _nested(laid: Mapping[str, Value], pending: Set[Address]) -> Value:
+    return to_json(_resolved(laid, pending) if refs_in(laid) else laid)
 
 
 def _laid(body: Struct, attrs: Attrs) -> dict[str, Value]:
@@ -189,8 +193,8 @@ def _resource_drift(drift: list[Drift], kinds: Kinds) -> Document:
         "remote_id": drift[0].remote_id,
         "change": {
             "actions": ["update"],
-            "before": _nested(body, {d.name: d.applied for d in drift}, frozenset()),
-            "after": _nested(body, {d.name: d.live for d in drift}, frozenset()),
+            "before": _nested(_laid(body, {d.name: d.applied for d in drift}), frozenset()),
+            "after": _nested(_laid(body, {d.name: d.live for d in drift}), frozenset()),
         },
         "applied_unknown": [d.name for d in drift if not d.known],
         "told": {d.name: asdict(d.told) for d in drift if d.told is not None},
@@ -215,4 +219,5 @@ def _step(step: Step) -> Document:
         "expect": to_json(step.expect),
         "needs": list(step.needs),
         "undo": step.undo,
+        **({} if step.deadline is None else {"deadline": step.deadline}),
     }

@@ -10,28 +10,28 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
-from reconciler.core.address import parse_address
-from reconciler.core.changes import Action, Change, Drift, FieldDiff, Told
-from reconciler.core.diagnostics import Diagnostic, Severity, SourceRange
-from reconciler.core.fields import ChangeClass
-from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan, Step, Unchanged, precondition_json
+from reconciler.core.address import Address, parse_address
+from reconciler.core.plan import FORMAT_VERSION, Header, Plan
+from reconciler.core.plan_records import SECTIONS, read_part, records
 from reconciler.core.product_use import ProductUse, UsedProduct
-from reconciler.core.values import revive, to_json
+from reconciler.core.values import Value, revive, to_json
 from reconciler.errors import BillplanError
 
 _AGAIN = "make the plan again"
 _SEAL = re.compile(r'(?P<sealed>.*),"sha256":"(?P<sha256>[0-9a-f]{64})"\}')
-_SECTIONS = ("change", "drift", "diagnostic", "product", "step")
 _Record = dict[str, Any]
+# Made once: json.dumps would make another one for each line. What to_json made has no circles to look for.
+_write = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+# So many texts are remembered at a time: what repeats comes again soon, and what does not must not pile up.
+_REMEMBERED = 50_000
 
 
 def write_lines(plan: Plan) -> Iterator[str]:
     """Write a plan line by line, each with its line end."""
     hashed = hashlib.sha256()
-    for record in _records(plan):
+    for record in records(plan):
         line = _line(record) + "\n"
         hashed.update(line.encode("ascii"))
         yield line
@@ -58,9 +58,10 @@ def read_lines(lines: Iterable[str]) -> Plan:
     first = next(numbered, (1, ""))[1]
     header = _read_header(first)
     hashed.update(_ascii(first, 1) + b"\n")
-    parts: dict[str, list[Any]] = {section: [] for section in _SECTIONS}
+    parts: dict[str, list[Any]] = {section: [] for section in SECTIONS}
+    reading = _Reading()
     for number, line in numbered:
-        record = _parsed(line, number, numbered)
+        record = _parsed(reading, line, number, numbered)
         if record.get("type") == "footer":
             _check_seal(line, number, hashed)
             if next(numbered, None) is not None:
@@ -71,7 +72,7 @@ def read_lines(lines: Iterable[str]) -> Plan:
         section = str(record.get("type"))
         if section not in parts:
             raise _corrupt(f"line {number} is of no known type")
-        parts[section].append(_built(_READERS[section], record, number))
+        parts[section].append(_built(reading.part, record, number))
     raise _truncated("its last line is missing")
 
 
@@ -88,11 +89,39 @@ def _plan(header: Header, footer: _Record, parts: Mapping[str, list[Any]]) -> Pl
         owned=footer["owned"],
         complete=footer["complete"],
         product_use=_read_use(footer, parts["product"]),
+        migrations=tuple(parts["migration"]),
     )
 
 
-# References are revived while the JSON is parsed: walking every value once more would double the time.
-_decode = json.JSONDecoder(object_hook=revive).decode
+class _Reading:
+    """Reads the lines of one plan. What stands in many of them is in memory once: names, texts and addresses, without
+    which 100,000 rows take twice the memory."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._addresses: dict[str, Address] = {}
+        self.decode = json.JSONDecoder(object_pairs_hook=self._mapping).decode
+
+    def _mapping(self, pairs: list[tuple[str, Value]]) -> Value:
+        if len(self._texts) > _REMEMBERED:
+            self._texts.clear()
+        known = self._texts.setdefault
+        # References are revived while the JSON is parsed: walking every value once more would double the time.
+        return revive({known(n, n): known(v, v) if type(v) is str else v for n, v in pairs})
+
+    def part(self, record: _Record) -> Any:
+        """Build what a line describes."""
+        if "address" in record:
+            record["address"] = self._address(record["address"])
+        return read_part(record)
+
+    def _address(self, text: str) -> Address:
+        found = self._addresses.get(text)
+        if found is None:
+            parsed, known = parse_address(text), self._texts.setdefault
+            found = Address(known(parsed.kind, parsed.kind), known(parsed.name, parsed.name), parsed.key)
+            self._addresses[text] = found
+        return found
 
 
 def _read_header(line: str) -> Header:
@@ -113,9 +142,9 @@ def _read_header(line: str) -> Header:
     return header
 
 
-def _parsed(line: str, number: int, following: Iterator[tuple[int, str]]) -> _Record:
+def _parsed(reading: _Reading, line: str, number: int, following: Iterator[tuple[int, str]]) -> _Record:
     try:
-        record = _decode(line)
+        record = reading.decode(line)
     except ValueError:
         # A writer that was stopped leaves half a line at the end; half a line anywhere else is damage.
         if next(following, None) is None:
@@ -165,23 +194,14 @@ def _corrupt(what: str) -> BillplanError:
 
 
 def _line(record: _Record) -> str:
-    return json.dumps(to_json(record), separators=(",", ":"))
-
-
-def _records(plan: Plan) -> Iterator[_Record]:
-    yield {"type": "header", **asdict(plan.header)}
-    yield from map(_change, plan.changes)
-    yield from map(_drift, plan.drift)
-    yield from map(_diagnostic, plan.diagnostics)
-    if plan.product_use is not None:
-        yield from ({"type": "product", **asdict(one)} for one in plan.product_use.products)
-    yield from map(_step, plan.steps)
+    return _write(to_json(record))
 
 
 def _counts(plan: Plan) -> dict[str, int]:
     counts = {"change": len(plan.changes), "drift": len(plan.drift), "diagnostic": len(plan.diagnostics)}
     used = {} if plan.product_use is None else {"product": len(plan.product_use.products)}
-    return {**counts, **used, "step": len(plan.steps)}
+    moved = {"migration": len(plan.migrations)} if plan.migrations else {}
+    return {**counts, **used, **moved, "step": len(plan.steps)}
 
 
 def _use(use: ProductUse | None) -> _Record:
@@ -190,173 +210,3 @@ def _use(use: ProductUse | None) -> _Record:
 
 def _read_use(footer: _Record, products: list[UsedProduct]) -> ProductUse | None:
     return ProductUse(products=tuple(products), **footer["product_use"]) if "product_use" in footer else None
-
-
-def _read_product(record: _Record) -> UsedProduct:
-    return UsedProduct(**{name: record[name] for name in UsedProduct.__dataclass_fields__})
-
-
-def _lean(record: _Record) -> _Record:
-    """Leave out what is empty: most changes have no notes, no hint and no currency."""
-    return {k: v for k, v in record.items() if v not in (None, "", ()) and v != {}}
-
-
-def _change(change: Change) -> _Record:
-    diffs = [
-        {"name": d.name, "before": d.before, "after": d.after} | ({"forces": True} if d.forces else {})
-        for d in change.diffs
-    ]
-    return _lean(
-        {
-            "type": "change",
-            "address": str(change.address),
-            "action": change.action.value,
-            "class": change.change_class.value,
-            "reason": change.reason,
-            "remote_id": change.remote_id,
-            "before": change.before,
-            "after": change.after,
-            "diffs": tuple(diffs),
-            "irreversible": change.irreversible,
-            "notes": change.notes,
-            "refused": change.refused,
-            "hint": change.hint,
-            "verb": change.verb,
-            "currency": change.currency,
-            "source": _place(change.source),
-        }
-    )
-
-
-def _read_change(record: _Record) -> Change:
-    return Change(
-        address=parse_address(record["address"]),
-        action=Action(record["action"]),
-        change_class=ChangeClass(record["class"]),
-        reason=record.get("reason", ""),
-        remote_id=record.get("remote_id"),
-        before=record.get("before", {}),
-        after=record.get("after", {}),
-        diffs=tuple(_read_diff(d) for d in record.get("diffs", ())),
-        irreversible=record.get("irreversible", ""),
-        notes=tuple(record.get("notes", ())),
-        refused=record.get("refused", ""),
-        hint=record.get("hint", ""),
-        verb=record.get("verb", ""),
-        currency=record.get("currency", ""),
-        source=_read_place(record),
-    )
-
-
-def _read_diff(record: _Record) -> FieldDiff:
-    return FieldDiff(
-        name=record["name"], before=record["before"], after=record["after"], forces=record.get("forces", False)
-    )
-
-
-def _drift(drift: Drift) -> _Record:
-    return {
-        "type": "drift",
-        "address": str(drift.address),
-        "remote_id": drift.remote_id,
-        "name": drift.name,
-        "applied": drift.applied,
-        "known": drift.known,
-        "live": drift.live,
-        **({} if drift.told is None else {"told": asdict(drift.told)}),
-    }
-
-
-def _read_drift(record: _Record) -> Drift:
-    return Drift(
-        address=parse_address(record["address"]),
-        remote_id=record["remote_id"],
-        name=record["name"],
-        applied=record["applied"],
-        known=record["known"],
-        live=record["live"],
-        told=Told(**record["told"]) if "told" in record else None,
-    )
-
-
-def _diagnostic(diagnostic: Diagnostic) -> _Record:
-    return _lean(
-        {
-            "type": "diagnostic",
-            "code": diagnostic.code,
-            "severity": diagnostic.severity.value,
-            "summary": diagnostic.summary,
-            "detail": diagnostic.detail,
-            "address": None if diagnostic.address is None else str(diagnostic.address),
-            "source": _place(diagnostic.source),
-            "hint": diagnostic.hint,
-        }
-    )
-
-
-def _read_diagnostic(record: _Record) -> Diagnostic:
-    return Diagnostic(
-        code=record.get("code", ""),
-        summary=record.get("summary", ""),
-        severity=Severity(record["severity"]),
-        detail=record.get("detail", ""),
-        address=parse_address(record["address"]) if "address" in record else None,
-        source=_read_place(record),
-        hint=record.get("hint", ""),
-    )
-
-
-def _step(step: Step) -> _Record:
-    return {
-        "type": "step",
-        "id": step.id,
-        "address": str(step.address),
-        "kind": step.kind,
-        "title": step.title,
-        "method": step.method,
-        "path": step.path,
-        "params": step.params,
-        "precondition": precondition_json(step.precondition),
-        "expect": step.expect,
-        "needs": step.needs,
-        "undo": step.undo,
-    }
-
-
-def _read_step(record: _Record) -> Step:
-    return Step(
-        id=record["id"],
-        address=parse_address(record["address"]),
-        kind=record["kind"],
-        title=record["title"],
-        method=record["method"],
-        path=record["path"],
-        params=record["params"],
-        precondition=_read_precondition(record["precondition"]),
-        expect=record["expect"],
-        needs=tuple(record["needs"]),
-        undo=record["undo"],
-    )
-
-
-def _read_precondition(record: _Record) -> Absent | Unchanged:
-    if "absent" in record:
-        return Absent(incarnations=tuple(record["absent"]), natural_key=record["natural_key"])
-    return Unchanged(remote_id=record["unchanged"], before=record["before"])
-
-
-def _place(source: SourceRange | None) -> list[str | int] | None:
-    return None if source is None else [source.path, source.line, source.column]
-
-
-def _read_place(record: _Record) -> SourceRange | None:
-    return SourceRange(*record["source"]) if "source" in record else None
-
-
-_READERS: Mapping[str, Callable[[_Record], Any]] = {
-    "change": _read_change,
-    "drift": _read_drift,
-    "diagnostic": _read_diagnostic,
-    "product": _read_product,
-    "step": _read_step,
-}

@@ -10,6 +10,7 @@ from reconciler.core.address import Address
 from reconciler.core.bindings import WantedBindings
 from reconciler.core.diagnostics import Diagnostic, SourceRange
 from reconciler.core.fields import Path
+from reconciler.core.migrations import WantedMigrations
 from reconciler.core.values import Attrs, Value
 
 MARK_PROJECT = "metadata[billplan_project]"
@@ -72,6 +73,7 @@ class Specs:
     moved: tuple[Moved, ...] = ()
     removed: tuple[Removed, ...] = ()
     bindings: WantedBindings = field(default_factory=WantedBindings)
+    migrations: WantedMigrations = field(default_factory=WantedMigrations)
     digest: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
 
@@ -125,10 +127,19 @@ class Observed:
 class Snapshot:
     """The observed objects of one account, findable by id, by marker and by natural key."""
 
-    def __init__(self, observed: Iterable[Observed], *, project: str, natural: Mapping[str, str | None]) -> None:
-        """`natural` names the natural key's attribute for each kind: "id" stands for the id itself."""
+    def __init__(
+        self,
+        observed: Iterable[Observed],
+        *,
+        project: str,
+        natural: Mapping[str, str | None],
+        stands_for: Mapping[str, str] | None = None,
+    ) -> None:
+        """`natural` names the natural key's attribute for each kind: "id" stands for the id itself. `stands_for` names
+        the kind of the addresses in a kind's markers, where it is another one."""
         self.project = project
         self._natural = natural
+        self._stands_for = stands_for or {}
         self.by_id: dict[tuple[str, str], Observed] = {}
         self.marked: dict[Address, list[Observed]] = {}
         self.keyed: dict[tuple[str, str], list[Observed]] = {}
@@ -143,7 +154,7 @@ class Snapshot:
 
     def _indexed(self, one: Observed) -> Iterator[list[Observed]]:
         address = one.owner.address if one.owner is not None and one.owner.project == self.project else None
-        if address is not None and address.kind == one.kind:
+        if address is not None and address.kind == self._stands_for.get(one.kind, one.kind):
             yield self.marked.setdefault(address, [])
         natural = self._natural.get(one.kind)
         key = one.remote_id if natural == "id" else one.attrs.get(natural) if natural else None

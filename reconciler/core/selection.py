@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.core.address import Address
+from reconciler.core.plan import Step
+
 if TYPE_CHECKING:
     from reconciler.core.planner import Draft
 
@@ -15,18 +18,27 @@ def select(draft: Draft, globs: Sequence[str]) -> Draft:
     if not globs:
         return draft
     chosen = {c.address for c in draft.changes if any(c.address.matches(g) for g in globs)}
-    by_id = {s.id: s for s in draft.steps}
-    waiting = [s for s in draft.steps if s.address in chosen]
-    while waiting:
-        step = waiting.pop()
-        for need in step.needs:
-            other = by_id[need]
-            if other.address not in chosen:
-                chosen.add(other.address)
-                waiting += [s for s in draft.steps if s.address == other.address]
+    _take_in_needs(draft.steps, chosen)
     return replace(
         draft,
         changes=tuple(c for c in draft.changes if c.address in chosen),
         steps=tuple(s for s in draft.steps if s.address in chosen),
         drift=tuple(d for d in draft.drift if d.address in chosen or any(d.address.matches(g) for g in globs)),
     )
+
+
+def _take_in_needs(steps: Sequence[Step], chosen: set[Address]) -> None:
+    """Add the addresses of every step that a chosen one needs, and of what that needs."""
+    waiting = [s for s in steps if s.needs and s.address in chosen]
+    if not waiting:
+        return
+    by_id = {s.id: s for s in steps}
+    by_address: dict[Address, list[Step]] = {}
+    for step in steps:
+        by_address.setdefault(step.address, []).append(step)
+    while waiting:
+        for need in waiting.pop().needs:
+            address = by_id[need].address
+            if address not in chosen:
+                chosen.add(address)
+                waiting += by_address[address]

@@ -10,6 +10,7 @@ from reconciler.core.desire import desire, key_at_creation
 from reconciler.core.diagnostics import Diagnostic, SourceRange, in_order
 from reconciler.core.graph import find_cycle
 from reconciler.core.kind import Kind
+from reconciler.core.migrations import KIND as MIGRATION
 from reconciler.core.resources import Desired, Moved, Removed, Spec, Specs
 from reconciler.core.suggest import suggestion
 from reconciler.core.values import Ref, Value, canonical
@@ -47,8 +48,9 @@ def check_specs(specs: Specs, kinds: Mapping[str, Kind], project: str) -> tuple[
     found += _cycles(desired)
     found += _double_claims(desired, kinds, project)
     found += _shared_entries(desired, declared, kinds)
-    found += _moves(specs, declared.keys(), kinds)
-    found += _removals(specs, declared.keys())
+    everything = declared.keys() | _migrating(specs)
+    found += _moves(specs, everything, kinds)
+    found += _removals(specs, everything)
     return tuple(desired), in_order(found)
 
 
@@ -190,6 +192,16 @@ def _double(one: Desired, other: Desired, what: str, value: str) -> Diagnostic:
         detail=f"{other.address} is declared at {other.source}",
         hint="one Stripe object belongs to one address: take one of them out, or give it another id",
     )
+
+
+def _migrating(specs: Specs) -> Set[Address]:
+    """Name the migrations that are declared, and those of their rows that a list names: all are too many."""
+    listed = {address for moved in specs.moved for address in (moved.before, moved.after)}
+    listed |= {removed.address for removed in specs.removed}
+    migrations = {Address(MIGRATION, migration.name) for migration in specs.migrations.migrations}
+    if not any(address.kind == MIGRATION and address.key is not None for address in listed):
+        return migrations
+    return migrations | {address for address, _ in specs.migrations.addresses() if address in listed}
 
 
 def _moves(specs: Specs, declared: Set[Address], kinds: Mapping[str, Kind]) -> list[Diagnostic]:

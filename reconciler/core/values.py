@@ -17,6 +17,12 @@ Attrs: TypeAlias = Mapping[str, Value]
 
 _REF = {"$ref", "attr"}
 
+# What JSON takes as it is, and most values are; their subclasses are found the slow way.
+_PLAIN = frozenset({str, int, bool, type(None)})
+_LISTS = (list, tuple)
+# A dict first: the test for any Mapping is slow.
+_MAPPINGS = (dict, Mapping)
+
 # Made once: json.dumps would make another one for each of the many thousand hashes of a plan.
 _WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -49,24 +55,23 @@ def to_json(value: Value) -> Value:
 
     A reference becomes {"$ref": address, "attr": name}, and a mapping that would look like one is set apart.
     """
-    if value is None or isinstance(value, str | int):
+    if type(value) in _PLAIN:
         return value
     if isinstance(value, Ref):
         return {"$ref": str(value.address), "attr": value.attr}
-    if isinstance(value, dict | list):
-        # The common cases before the slow test for any Mapping.
-        return [to_json(v) for v in value] if isinstance(value, list) else _mapping(value)
-    if isinstance(value, tuple):
-        return [to_json(v) for v in value]
-    if isinstance(value, Mapping):
+    if isinstance(value, _LISTS):
+        return [v if type(v) in _PLAIN else to_json(v) for v in value]
+    if isinstance(value, _MAPPINGS):
         return _mapping(value)
     if isinstance(value, Decimal):
         return decimal_text(value)
+    if isinstance(value, str | int):
+        return value
     raise TypeError(f"{type(value).__name__} has no place in a plan: {value!r}")
 
 
 def _mapping(value: Mapping[Any, Value]) -> dict[str, Value]:
-    written = {str(k): to_json(v) for k, v in value.items()}
+    written = {str(k): v if type(v) in _PLAIN else to_json(v) for k, v in value.items()}
     # Metadata may have such keys; one more $ keeps them from being read as a reference.
     return {f"${k}" if _is_marked(k) else k: v for k, v in written.items()} if _looks_like_ref(written) else written
 
@@ -120,24 +125,25 @@ def decimal_text(value: Decimal | int) -> str:
 
 def refs_in(value: Value) -> list[Ref]:
     """List the references anywhere inside a value, in order."""
-    if value is None or isinstance(value, str | int):
-        # Most values, before the slow test for any Mapping.
+    if type(value) in _PLAIN:
         return []
     if isinstance(value, Ref):
         return [value]
-    if isinstance(value, Mapping):
+    if isinstance(value, _MAPPINGS):
         return [r for v in value.values() for r in refs_in(v)]
-    if isinstance(value, list | tuple):
+    if isinstance(value, _LISTS):
         return [r for v in value for r in refs_in(v)]
     return []
 
 
 def replace_refs(value: Value, replace: Callable[[Ref], Value]) -> Value:
     """Put `replace(ref)` where each reference stands."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Ref):
         return replace(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, _MAPPINGS):
         return {k: replace_refs(v, replace) for k, v in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, _LISTS):
         return [replace_refs(v, replace) for v in value]
     return value

@@ -10,6 +10,9 @@ from reconciler.core.plan import Header
 from reconciler.core.results import Result
 from reconciler.engine.outside import Mirrors
 from reconciler.errors import StoreError
+from reconciler.kinds.migrated_subscription import MIGRATED_SUBSCRIPTION
+from reconciler.kinds.payer import PAYER
+from reconciler.kinds.subscription_migration import SUBSCRIPTION_MIGRATION
 from reconciler.mirrored import BY_NAME
 from reconciler.ports.mirror import Doubt
 
@@ -29,6 +32,14 @@ def doubt_applied(mirrors: Mirrors, header: Header, results: Sequence[Result]) -
         return
 
 
+# The mirror's types of what steps of these kinds touch; the others are called alike.
+_TYPES = {
+    BINDING: "customer",
+    PAYER.name: "customer",
+    SUBSCRIPTION_MIGRATION.name: "subscription_schedule",
+    MIGRATED_SUBSCRIPTION.name: "subscription",
+}
+
+
 def _type(kind: str) -> str:
-    """Name the mirror's type of what a kind's steps touch."""
-    return "customer" if kind == BINDING else kind
+    return _TYPES.get(kind, kind)

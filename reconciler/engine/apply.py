@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
+from reconciler.core.guards import briefly
 from reconciler.core.journal import Run, fold
+from reconciler.core.migration_steps import SUBSCRIPTION
+from reconciler.core.migrations import KIND as MIGRATION
+from reconciler.core.migrations import SourceAccount
 from reconciler.core.plan import Plan, Step
 from reconciler.core.results import Outcome, Result
 from reconciler.core.values import Ref
 from reconciler.engine.claims import Claims
+from reconciler.engine.elapsed import Elapsed
 from reconciler.engine.gate import Gate
 from reconciler.engine.make_plan import touched_kinds
+from reconciler.engine.obstacles import Obstacles, begun_since
 from reconciler.engine.outside import Outside
 from reconciler.engine.perform import Work, perform
 from reconciler.engine.refresh import refresh
 from reconciler.engine.sight import Sight, Since
+from reconciler.engine.source_accounts import check_sources, lock_scopes
 from reconciler.engine.target import Pins, Target, check_plan, check_target
 from reconciler.errors import PlanRefused, StalePlan, StoreError
 from reconciler.ports.ledger import Ledger
@@ -30,13 +37,15 @@ OnResult = Callable[[Result], None]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplyOptions:
     """How to apply. `who` names the applier, as the lock and the history show it; waits are in seconds. `known` are
-    values that a plan leaves to the specs, such as e-mail addresses, by what stands for them in it.
+    values that a plan leaves to the specs, such as e-mail addresses, by what stands for them in it. `sources` are the
+    accounts that migrations come from, by migration, as the specs say.
     """
 
     pins: Pins
     who: str
     spec_digest: str | None = None
     known: Mapping[Ref, str] = field(default_factory=dict)
+    sources: Mapping[str, SourceAccount] = field(default_factory=dict)
     skip_refused: bool = False
     concurrency: int = 16
     wait_seconds: int = 0
@@ -62,15 +71,33 @@ class Applied:
 def apply(plan: Plan, outside: Outside, ledger: Ledger, locks: Locks, options: ApplyOptions) -> Applied:
     """Carry out a plan under the lock. Raises before anything is sent where the plan must not be applied; what happens
     to single steps is in the results."""
+    # From before Stripe tells its time, and before the lock is waited for.
+    elapsed = Elapsed(outside.clock)
     target = check_target(outside.api, options.pins, outside.clock)
     check_plan(plan.header, target, outside.api.api_version, options.spec_digest)
     if plan.refusals or (not plan.applicable and not options.skip_refused):
         words = [*plan.refusals, *(f"{c.address}: {c.refused}" for c in plan.changes if c.refused)]
         hint = "" if plan.refusals else "mend the specs as the plan says, or leave them out with --skip-invalid"
-        raise PlanRefused("the plan is refused: " + "; ".join(words), hint=hint)
-    with locks.acquire(str(target.scope), options.who, wait_seconds=options.wait_seconds) as lock:
+        raise PlanRefused("the plan is refused: " + "; ".join(briefly(words)), hint=hint)
+    check_sources(plan, outside, options.sources, target)
+    with ExitStack() as held:
+        taken = [
+            held.enter_context(locks.acquire(scope, options.who, wait_seconds=options.wait_seconds))
+            for scope in lock_scopes(plan, target)
+        ]
         _check_newest(plan, ledger, target)
-        return _Run(plan, outside, ledger, options, target).under(lock)
+        return _Run(plan, outside, ledger, options, (target, elapsed)).under(_AllLocks(taken))
+
+
+class _AllLocks:
+    """Implements `reconciler.ports.lock.HeldLock` for several: of this account, and of those that are written to."""
+
+    def __init__(self, locks: Sequence[HeldLock]) -> None:
+        self._locks = locks
+
+    def check(self) -> None:
+        for lock in self._locks:
+            lock.check()
 
 
 def _check_newest(plan: Plan, ledger: Ledger, target: Target) -> None:
@@ -86,20 +113,23 @@ def _check_newest(plan: Plan, ledger: Ledger, target: Target) -> None:
 class _Run:
     """One apply of a plan that may be applied, from its listing to the end of its run in the journal."""
 
-    def __init__(self, plan: Plan, outside: Outside, ledger: Ledger, options: ApplyOptions, target: Target) -> None:
+    def __init__(
+        self, plan: Plan, outside: Outside, ledger: Ledger, options: ApplyOptions, checked: tuple[Target, Elapsed]
+    ) -> None:
+        """`checked` is the target, and how long ago Stripe told its time."""
         self._plan = plan
         # It is a hash of every step, so it is not taken again for each of them.
         self._digest = plan.digest
         self._outside = outside
         self._ledger = ledger
         self._options = options
-        self._target = target
-        self._checked_at = outside.clock.monotonic()
+        self._target, self._elapsed = checked
 
     def under(self, lock: HeldLock) -> Applied:
         """Look, then do every step. A run that is stopped is closed in the journal, and says so."""
         outside, progress = self._outside, self._outside.progress
         sight = self._look()
+        obstacles = self._obstacles(sight)
         run_id = self._ledger.start(self._opened())
         work = Work(
             plan=self._plan,
@@ -111,7 +141,9 @@ class _Run:
             gate=Gate(lock),
             sight=sight,
             claims=Claims(outside.bindings(self._target.scope), sight, self._options.known, outside.api, outside.clock),
+            obstacles=obstacles,
             run_id=run_id,
+            now=self._now,
         )
         progress.start("applying", len(self._plan.steps))
         try:
@@ -135,6 +167,11 @@ class _Run:
         snapshot = refresh(outside.api, kinds, self._target.scope.project, outside.progress, parents)
         return Sight(snapshot, outside.api, outside.clock, outside.kinds, since, self._options.known)
 
+    def _obstacles(self, sight: Sight) -> Obstacles:
+        """Find what keeps rows from being made, by the schedules that were listed and the subscriptions since."""
+        seen = [*sight.of_kind(MIGRATION), *sight.of_kind(SUBSCRIPTION)]
+        return Obstacles([*seen, *begun_since(self._plan, self._outside.api)], self._plan)
+
     def _opened(self) -> Run:
         scope = self._target.scope
         return Run(
@@ -149,7 +186,7 @@ class _Run:
 
     def _now(self) -> int:
         # By Stripe's clock, as a plan tells when it was made: this machine's may be up to a minute off.
-        return self._target.now + int(self._outside.clock.monotonic() - self._checked_at)
+        return self._target.now + self._elapsed.seconds()
 
 
 class _Execution:
@@ -161,7 +198,7 @@ class _Execution:
         self._progress = progress
         self._results: dict[str, Result] = {}
         self._steps = {s.id: s for s in work.plan.steps}
-        self._waiting: dict[str, set[str]] = {s.id: set(s.needs) for s in work.plan.steps}
+        self._waiting: dict[str, set[str]] = {s.id: set(s.needs) for s in work.plan.steps if s.needs}
         self._dependants: dict[str, list[str]] = {}
         for step in work.plan.steps:
             for need in step.needs:

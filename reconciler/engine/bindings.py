@@ -12,10 +12,10 @@ from reconciler.core.email_address import email_key
 from reconciler.core.idempotency import Scope
 from reconciler.core.values import Value
 from reconciler.engine.listing import list_pages
-from reconciler.engine.look import Seen
+from reconciler.engine.look import Seen, stands_as_of
 from reconciler.engine.outside import Outside
 from reconciler.errors import StoreError
-from reconciler.mirrored import BY_NAME, EVENT
+from reconciler.mirrored import BY_NAME
 from reconciler.ports.mirror import Mirror
 
 CUSTOMER = BY_NAME["customer"]
@@ -37,7 +37,7 @@ def look_at_bindings(outside: Outside, wanted: WantedBindings, seen: Seen, *, of
     bound, notes = _bound(outside, seen.target.scope)
     if not wanted and not bound:
         return Looked(notes=notes)
-    as_of = None if seen.mirror is None else _caught_up(seen.mirror, offline=offline)
+    as_of = None if seen.mirror is None else stands_as_of(seen.mirror, CUSTOMER.name, offline=offline)
     if seen.mirror is not None and as_of is not None:
         customers = customers_in(seen.mirror, as_of)
     elif wanted:
@@ -75,16 +75,6 @@ def _aged(seconds: int) -> Diagnostic:
         severity=Severity.WARNING,
         hint="plan without --refresh=none, or billplan sync first",
     )
-
-
-def _caught_up(mirror: Mirror, *, offline: bool) -> int | None:
-    """As of when the mirror's customers stand for the account's; None where they do not. Offline, any whole copy does:
-    that is what was asked for."""
-    standings = mirror.standings()
-    standing, events = standings[CUSTOMER.name], standings[EVENT.name]
-    if not standing.fresh or standing.created_after is not None or standing.as_of is None:
-        return None
-    return standing.as_of if offline or standing.as_of >= (events.as_of or 0) else None
 
 
 def _listed(outside: Outside) -> Iterable[Customer]:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from reconciler.core.bindings import KIND, Bound, BoundBy, email_mark, email_ref
 from reconciler.core.email_address import email_key
 from reconciler.core.plan import Absent, Step, Unchanged
-from reconciler.core.resources import Observed
 from reconciler.core.values import Attrs, Ref
 from reconciler.engine.listing import list_pages
 from reconciler.engine.sight import FRESH_SECONDS, Sight
@@ -52,17 +51,6 @@ class Claims:
         self._marked_at = sight.since
         self._reserved: dict[str, Bound] = {}
         self._lock = threading.Lock()
-
-    def current(self, step: Step, remote_id: str) -> Observed | None:
-        """Give the object of a step as it is: from the listing while that is fresh, else read live.
-
-        A binding by a customer's id needs no second look where a shared store says who is first.
-        """
-        if step.kind == KIND and self._store is not None and self._store.shared and not _by_email(step):
-            seen = self._sight.seen(KIND, remote_id)
-            if seen is not None:
-                return seen
-        return self._sight.current(step.kind, remote_id)
 
     def before(self, step: Step) -> None:
         """Reserve what a step is about to bind; raise Taken where it is somebody else's by now, and Unseen where that

@@ -216,6 +216,16 @@ def _caught_up_with_events(standings: Mapping[str, Standing], now: int) -> bool:
     return _usable(standing, now) and (standing.as_of or 0) >= (events.as_of or 0)
 
 
+def stands_as_of(mirror: Mirror, type: str, *, offline: bool) -> int | None:
+    """As of when the mirror's objects of a type stand for the account's (epoch seconds, UTC), once it was looked at;
+    None where they do not. Offline, any whole copy does: that is what was asked for."""
+    standings = mirror.standings()
+    standing, events = standings[type], standings[EVENT.name]
+    if not standing.whole or standing.as_of is None:
+        return None
+    return standing.as_of if offline or standing.as_of >= (events.as_of or 0) else None
+
+
 def _usable(standing: Standing, now: int) -> bool:
     return standing.whole and now - (standing.as_of or 0) <= GAP_SECONDS
 

@@ -15,6 +15,7 @@ from reconciler.ports.customer_facts import CustomerFacts
 from reconciler.ports.lock import Locks
 from reconciler.ports.mirror import Mirror
 from reconciler.ports.progress import Progress
+from reconciler.ports.sources import Sources
 
 
 class Mirrors(Protocol):
@@ -36,7 +37,7 @@ class Mirrors(Protocol):
 class Outside:
     """All of them. `mirrors` is where a plan may look instead of asking Stripe, `also` the types that it looks at there
     besides those of the kinds. `bindings` opens the store's bindings, and `facts` what the mirror tells of customers;
-    each gives None where there is no store yet.
+    each gives None where there is no store yet. `sources` opens the accounts that migrations come from.
     """
 
     api: BillingApi
@@ -47,3 +48,4 @@ class Outside:
     also: tuple[str, ...] = ()
     bindings: Callable[[Scope], BindingStore | None] = lambda scope: None
     facts: Callable[[Scope], CustomerFacts | None] = lambda scope: None
+    sources: Sources | None = None

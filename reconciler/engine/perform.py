@@ -6,20 +6,23 @@ the lock, which is asked before every send.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from reconciler.core.deadline import late_words
+from reconciler.core.expected import mismatches, value
 from reconciler.core.idempotency import action_key, create_key
 from reconciler.core.inside import differing_parts
 from reconciler.core.journal import Event, Record
 from reconciler.core.plan import Absent, Plan, Step, Unchanged
 from reconciler.core.resources import MARK_REPLACES, Observed
 from reconciler.core.results import Outcome, Result
-from reconciler.core.values import Attrs, Value
 from reconciler.engine.claims import Claims, Taken, Unseen, shown
 from reconciler.engine.gate import Closed, Gate
+from reconciler.engine.obstacles import Obstacles
 from reconciler.engine.refresh import missing
 from reconciler.engine.sight import Sight, Unresolved
+from reconciler.engine.trouble import open_outcome, said
 from reconciler.errors import LockLost, OutcomeUnknown, RemoteError, RemoteRejected, RemoteUnavailable, StoreError
 from reconciler.ports.billing import Answer, BillingApi
 from reconciler.ports.clock import Clock
@@ -36,7 +39,8 @@ _PATIENCE = (0, 1, 2, 4)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What performing needs besides the step. `digest` is the plan's, `run_id` the journal's run; `done` maps the steps
-    that earlier runs of this plan have done to their objects' ids, as far as this store knows."""
+    that earlier runs of this plan have done to their objects' ids, as far as this store knows. `now` is Stripe's time
+    in epoch seconds, UTC, and never earlier than that really is."""
 
     plan: Plan
     digest: str
@@ -47,7 +51,17 @@ class Work:
     gate: Gate
     sight: Sight
     claims: Claims
+    obstacles: Obstacles
     run_id: int
+    now: Callable[[], int]
+
+
+class _Late(Exception):
+    """The deadline of a step has passed; `tried` says whether it was sent before that, and may have taken effect."""
+
+    def __init__(self, *, tried: bool) -> None:
+        super().__init__()
+        self.tried = tried
 
 
 def perform(step: Step, work: Work) -> Result:
@@ -66,7 +80,7 @@ def perform(step: Step, work: Work) -> Result:
         if attempt.sent:
             return attempt.fail(error, Outcome.IN_DOUBT)
         attempt.note(error)
-        return Result(step=step, outcome=Outcome.FAILED, detail=_words(error), request_id=error.request_id)
+        return Result(step=step, outcome=Outcome.FAILED, detail=said(error), request_id=error.request_id)
     except (Unresolved, Unseen) as error:
         return Result(step=step, outcome=Outcome.FAILED, detail=f"{error.message} ({error.hint})")
     except Taken as error:
@@ -90,6 +104,7 @@ class _Attempt:
     def send(self, path: str) -> Answer:
         params = self.sight.resolve(self.step.params)
         self.work.gate.check()
+        self._check_deadline(tried=False)
         self.work.claims.before(self.step)
         try:
             self._write(Event.SENT)
@@ -103,6 +118,8 @@ class _Attempt:
         def before_send() -> None:
             nonlocal tries
             self.work.gate.check()
+            # Before each try: its turn, or the pause after the one before, may have taken minutes.
+            self._check_deadline(tried=tries > 0)
             tries += 1
 
         try:
@@ -114,6 +131,18 @@ class _Attempt:
             raise
         self.request_id = answer.request_id
         return answer
+
+    def _check_deadline(self, *, tried: bool) -> None:
+        if self.step.deadline is not None and self.work.now() >= self.step.deadline:
+            raise _Late(tried=tried)
+
+    def too_late(self, late: _Late) -> Result:
+        """End a step whose deadline has passed, and of which a look found nothing."""
+        if not late.tried:
+            return self.end(Outcome.STALE, late_words(self.step))
+        # As after a lost connection: the try before may be running still, and commit after our look.
+        hint = "an earlier try may have taken effect: run the same apply again, which looks first"
+        return self.end(Outcome.IN_DOUBT, f"{late_words(self.step)}; {hint}")
 
     def _write(self, event: Event, detail: str = "", remote_id: str | None = None) -> None:
         record = Record(
@@ -145,13 +174,13 @@ class _Attempt:
         if error.status == 409:
             # It may be an earlier request with the same key that is running still.
             self.work.claims.keep(self.step)
-        return self.end(outcome, _words(error))
+        return self.end(outcome, said(error))
 
     def note(self, error: RemoteError) -> None:
         """Keep what an error tells beyond this step: its request, and whether the key is still good."""
         self.request_id = error.request_id or self.request_id
         if error.status == 401:
-            self.work.gate.refuse_key(_words(error))
+            self.work.gate.refuse_key(said(error))
 
     def settle(self, observed: Observed, outcome: Outcome) -> Result:
         """Take in what the object looks like now; it must show what the step promised."""
@@ -175,7 +204,7 @@ class _Creation(_Attempt):
     def __init__(self, step: Step, work: Work, precondition: Absent) -> None:
         super().__init__(step, work)
         self.earlier = precondition.incarnations
-        self.natural_key = precondition.natural_key
+        self.precondition = precondition
 
     def key(self) -> str:
         header = self.work.plan.header
@@ -185,7 +214,7 @@ class _Creation(_Attempt):
         return create_key(scope, self.step.address, self.earlier, self.attempt)
 
     def run(self) -> Result:
-        made = self._made() or self._remembered()
+        made = self._made() or self._remembered() or self._hindered()
         while made is None:
             if self.attempt >= MAX_ATTEMPTS:
                 return self.too_many()
@@ -197,12 +226,14 @@ class _Creation(_Attempt):
     def _made(self, *, look: bool = False) -> Result | None:
         """Tell what stands where the new object belongs; None where its place is still free."""
         if look:
-            self.sight.look(self.step, self.natural_key)
-        now = self.sight.incarnations(self.step.address, self.natural_key)
+            self.sight.look(self.step, self.precondition.natural_key)
+        now = self.sight.incarnations(self.step.address, self.precondition.natural_key)
         # A predecessor under a former address has the natural key until this very create takes it over.
         predecessor = (self.step.expect or {}).get(MARK_REPLACES)
         new = [o for o in now if o.remote_id not in (*self.earlier, predecessor)]
-        if len(new) > 1:
+        # A schedule that has started stands for its address together with its subscription: it is the one that is made.
+        new = [o for o in new if o.kind == self.step.kind] or new
+        if len(new) > 1 or any(o.kind != self.step.kind for o in new):
             ids = ", ".join(o.remote_id for o in new)
             return self.end(Outcome.STALE, f"{ids} carry the marker of {self.step.address}; the plan knew none of them")
         if new:
@@ -211,6 +242,11 @@ class _Creation(_Attempt):
         if gone:
             return self.end(Outcome.STALE, f"{', '.join(gone)} existed when the plan was made, and is gone")
         return None
+
+    def _hindered(self) -> Result | None:
+        """Tell what has come since the plan was made, and keeps this from being made."""
+        words = self.work.obstacles.words(self.step, self.precondition)
+        return self.end(Outcome.STALE, words) if words else None
 
     def _remembered(self) -> Result | None:
         """Tell what became of what an earlier run made. It is never made again, even if Stripe forgot both it and the
@@ -228,13 +264,15 @@ class _Creation(_Attempt):
     def _try(self) -> Result | None:
         try:
             answer = self.send(self.step.path)
+        except _Late as late:
+            return (self._made(look=True) if late.tried else None) or self.too_late(late)
         except RemoteRejected as error:
             return self._rejected(error)
         except (RemoteUnavailable, OutcomeUnknown) as error:
             found = self._made(look=True)
             if found is not None or error.replayed:
                 return found
-            return self.fail(error, _open_outcome(error))
+            return self.fail(error, open_outcome(error))
         return self._replayed(answer) if answer.replayed else self._answered(answer)
 
     def _rejected(self, error: RemoteRejected) -> Result | None:
@@ -287,7 +325,7 @@ class _Change(_Attempt):
 
     def run(self) -> Result:
         self.remote_id = str(self.sight.resolve(self.named))
-        observed = self.work.claims.current(self.step, self.remote_id)
+        observed = self.sight.current(self.step.kind, self.remote_id)
         while self.attempt < MAX_ATTEMPTS:
             done = self._holds(observed)
             if done is not None:
@@ -322,6 +360,9 @@ class _Change(_Attempt):
     def _try(self) -> Result | None:
         try:
             answer = self.send(self.step.path.format(id=self.remote_id))
+        except _Late as late:
+            seen = self.sight.read(self.step.kind, self.remote_id) if late.tried else None
+            return (self._holds(seen) if late.tried else None) or self.too_late(late)
         except RemoteRejected as error:
             if missing(error) and self.step.expect is None:
                 self.sight.drop(self.step.kind, self.remote_id)
@@ -355,37 +396,4 @@ class _Change(_Attempt):
             return self.settle(observed, Outcome.ALREADY)
         if error.replayed:
             return None
-        return self.fail(error, _open_outcome(error))
-
-
-def value(observed: Observed, name: str) -> Value:
-    """Read an attribute of an object; `alive` is whether it can still be used, `created` when it was made."""
-    match name:
-        case "alive":
-            return observed.alive
-        case "created":
-            return observed.created
-    return observed.attrs.get(name)
-
-
-def mismatches(expect: Attrs, observed: Observed) -> list[tuple[str, Value, Value]]:
-    """List the attributes that are not as expected: name, expected, live."""
-    return [(n, want, live) for n, want in expect.items() if (live := value(observed, n)) != want]
-
-
-def _open_outcome(error: RemoteError) -> Outcome:
-    """Tell what a request without an answer of its own has come to, where a look found nothing of it.
-
-    Stripe calls the outcome of a 5xx indeterminate (https://docs.stripe.com/error-low-level): behind a gateway's 502
-    the request may still be running, and commit after our look. So it is in doubt, as after a lost connection; only
-    what was turned away (429) or never left has failed. Nothing can be done twice either way: the attempt's key is not
-    given up, so the next run of this plan has the same key while Stripe keeps it and gets the late answer replayed;
-    after that, and for a new plan, the listing shows what was made. A 5xx that is replayed is recorded, and final: that
-    key makes nothing any more, and the next attempt's is taken once a look has shown that it made nothing before.
-    """
-    indeterminate = isinstance(error, OutcomeUnknown) or (error.status or 0) >= 500
-    return Outcome.IN_DOUBT if indeterminate else Outcome.FAILED
-
-
-def _words(error: RemoteError) -> str:
-    return f"{error.message}{f' ({error.hint})' if error.hint else ''}"
+        return self.fail(error, open_outcome(error))

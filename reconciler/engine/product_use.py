@@ -9,6 +9,7 @@ from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change
 from reconciler.core.locate import head_of
 from reconciler.core.product_use import ACTIVE_STATUSES, ProductUse, Subscribed, count_subscribed, product_use
+from reconciler.core.published import MAPPING
 from reconciler.core.resources import Observed, Origin, Snapshot
 from reconciler.core.unlocked import Narrowing, unlocked
 from reconciler.core.values import Attrs, Ref, Value
@@ -17,8 +18,6 @@ from reconciler.kinds.product import PRODUCT
 from reconciler.kinds.product_mapping import PRODUCT_MAPPING
 from reconciler.ports.billing import BillingApi
 from reconciler.ports.mirror import Mirror
-
-MAPPING = PRODUCT_MAPPING.name
 
 
 def note_losses(

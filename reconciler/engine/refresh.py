@@ -46,7 +46,12 @@ def list_kinds(
 
 def snapshot_of(observed: Sequence[Observed], kinds: Sequence[Kind], project: str) -> Snapshot:
     """Index observations."""
-    return Snapshot(observed, project=project, natural={k.name: k.natural_key for k in kinds})
+    return Snapshot(
+        observed,
+        project=project,
+        natural={k.name: k.natural_key for k in kinds},
+        stands_for={k.name: k.stands_for for k in kinds if k.stands_for},
+    )
 
 
 def list_kind(

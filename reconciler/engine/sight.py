@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from reconciler.core.address import Address
@@ -13,12 +14,16 @@ from reconciler.core.plan import Header, Step
 from reconciler.core.resources import Observed, Snapshot
 from reconciler.core.values import Ref, Value, replace_refs
 from reconciler.engine.refresh import list_kind, read_one
-from reconciler.errors import BillplanError
+from reconciler.engine.stretches import Stretch, Stretches
+from reconciler.errors import BillplanError, RemoteError
 from reconciler.ports.billing import Answer, BillingApi
 from reconciler.ports.clock import Clock
 
 # An observation older than this is read again before something is changed on its word.
 FRESH_SECONDS = 30
+# A page that shows many objects is asked for in the place of reading one where, for each request that it takes, so many
+# of them were read one by one before: a plan of few changes reads little.
+_READ_ALONE = 2
 # Stripe's clocks may differ a little between machines; a listing "since" starts so much earlier.
 _OVERLAP_SECONDS = 300
 
@@ -55,6 +60,8 @@ class Sight:
         self._since = since
         self._read_at: dict[tuple[str, str], float] = {}
         self._gone: set[tuple[str, str]] = set()
+        self._listed: set[tuple[str, str]] = set()
+        self._stretches: dict[str, Stretches] = {}
         self._made: dict[Address, str] = {}
         self._known = known or {}
         self._lock = threading.Lock()
@@ -96,20 +103,28 @@ class Sight:
         return made
 
     def take(self, observed: Observed) -> None:
-        """Take in an observation, unless there is a newer one: a listing goes on while other threads change things."""
+        """Take in what was read or answered by itself, unless there is a newer one: a listing goes on while other
+        threads change things."""
         place = (observed.kind, observed.remote_id)
         with self._lock:
             known = self._snapshot.by_id.get(place)
-            if known is not None and known.as_of > observed.as_of:
+            # The date of a page tells when it was answered, and not whether our own change was in it by then.
+            if known is not None and known.as_of > observed.as_of and place not in self._listed:
                 return
-            self._read_at[place] = self._clock.monotonic()
-            self._gone.discard(place)
-            self._snapshot.put(observed)
+            self._listed.discard(place)
+            self._put(observed, self._clock.monotonic())
+
+    def _put(self, observed: Observed, at: float) -> None:
+        place = (observed.kind, observed.remote_id)
+        self._read_at[place] = at
+        self._gone.discard(place)
+        self._snapshot.put(observed)
 
     def drop(self, kind: str, remote_id: str) -> None:
         """Take in that an object is gone."""
         with self._lock:
             self._gone.add((kind, remote_id))
+            self._read_at[(kind, remote_id)] = self._clock.monotonic()
 
     def incarnations(self, address: Address, natural_key: str | None) -> tuple[Observed, ...]:
         """List everything that is or was this address, as far as it was seen."""
@@ -143,14 +158,65 @@ class Sight:
             return None if place in self._gone else self._snapshot.by_id.get(place)
 
     def current(self, kind: str, remote_id: str) -> Observed | None:
-        """Give an object as it is: from the listing while that is fresh, else read live."""
+        """Give an object as it is: as it was seen while that is fresh, else read live.
+
+        Once several were read that were created next to each other, the rest of these is read with a page of the list:
+        one request in the place of a hundred. Where that fails, the object is read by itself.
+        """
+        seen = self._fresh(kind, remote_id)
+        if seen is not None:
+            return seen
+        stretch = self._stretch_of(kind, remote_id)
+        if stretch is not None:
+            # Others that ask for a part of it wait for this one request, as they would for their own.
+            with stretch.turn:
+                self._reread(self._kinds[kind], stretch)
+            seen = self._fresh(kind, remote_id)
+        return self.read(kind, remote_id) if seen is None else seen
+
+    def _fresh(self, kind: str, remote_id: str) -> Observed | None:
         place = (kind, remote_id)
         with self._lock:
-            seen = self._snapshot.by_id.get(place)
-            age = self._clock.monotonic() - self._read_at.get(place, self._since.monotonic)
-            if seen is not None and age <= FRESH_SECONDS and place not in self._gone:
-                return seen
-        return self.read(kind, remote_id)
+            age = self._clock.monotonic() - self._seen_at(place)
+            return self._snapshot.by_id.get(place) if age <= FRESH_SECONDS and place not in self._gone else None
+
+    def _seen_at(self, place: tuple[str, str]) -> float:
+        return self._read_at.get(place, self._since.monotonic)
+
+    def _stretch_of(self, kind: str, remote_id: str) -> Stretch | None:
+        """Find what was created next to an object; None where that cannot be listed, or the object was never seen."""
+        lookup = self._kinds[kind].lookup
+        if lookup.below or not lookup.by_created:
+            return None
+        with self._lock:
+            seen = self._snapshot.by_id.get((kind, remote_id))
+            if seen is None:
+                return None
+            if kind not in self._stretches:
+                self._stretches[kind] = Stretches(one.created for one in self._snapshot.of_kind(kind))
+            return self._stretches[kind].of(seen.created)
+
+    def _reread(self, kind: Kind, stretch: Stretch) -> None:
+        """Read a stretch, if that was not done a moment ago and is worth its requests."""
+        began = self._clock.monotonic()
+        stretch.asked += 1
+        worth = stretch.asked > _READ_ALONE * stretch.pages * len(kind.lookup.listings)
+        if not worth or began - stretch.read_at <= FRESH_SECONDS:
+            return
+        stretch.read_at = began
+        with suppress(RemoteError):
+            created: Value = {"gte": stretch.since, "lte": stretch.until}
+            self._take_listed(list_kind(self._api, kind, {"created": created}), began)
+
+    def _take_listed(self, listed: Iterable[Observed], began: float) -> None:
+        """Take in what a list that was asked for at `began` shows of what is not fresh. All else stands: our own
+        answers, above all, that a page may be older than."""
+        with self._lock:
+            for one in listed:
+                place = (one.kind, one.remote_id)
+                if began - self._seen_at(place) > FRESH_SECONDS:
+                    self._put(one, began)
+                    self._listed.add(place)
 
     def look(self, step: Step, natural_key: str | None) -> None:
         """Look live for what may have come since the listing where this step creates."""

@@ -51,12 +51,17 @@ def check_target(api: BillingApi, pins: Pins, clock: Clock) -> Target:
     if pins.account is not None and pins.account != account:
         message = f"the API key belongs to the account {account}, billplan.yaml pins {pins.account}"
         raise WrongTarget(message, hint=f"give a key of {pins.account}, or choose another --env")
-    skew = abs(clock.now() - answer.date)
+    check_clock(clock, answer.date)
+    scope = Scope(account=account, livemode=api.livemode, project=pins.project)
+    return Target(scope=scope, now=answer.date)
+
+
+def check_clock(clock: Clock, date: int) -> None:
+    """Hold this machine's clock against Stripe's time of an answer (epoch seconds); raise ClockSkew."""
+    skew = abs(clock.now() - date)
     if skew > MAX_SKEW_SECONDS:
         message = f"this machine's clock is {skew} seconds off Stripe's"
         raise ClockSkew(message, hint="set the clock (NTP); dates in specs and leases depend on it")
-    scope = Scope(account=account, livemode=api.livemode, project=pins.project)
-    return Target(scope=scope, now=answer.date)
 
 
 def check_plan(header: Header, target: Target, api_version: str, spec_digest: str | None) -> None:

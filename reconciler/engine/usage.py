@@ -16,6 +16,7 @@ from reconciler.ports.billing import BillingApi
 
 # Up to so many prices are asked for one by one; for more, one listing of all subscriptions is cheaper.
 _ONE_BY_ONE = 3
+_ITEMS = "/v1/subscription_items"
 
 
 # How many live subscriptions there are of each of these prices.
@@ -84,11 +85,17 @@ def subscribed_live(api: BillingApi) -> Subscribed:
         return Subscribed(unknown="the key lacks rak_subscription_read")
 
 
-def _items(api: BillingApi, subscription: Mapping[str, Value]) -> list[Mapping[str, Value]]:
+def whole_items(api: BillingApi, subscription: Mapping[str, Value], path: str = _ITEMS) -> Mapping[str, Value]:
+    """Fetch the items that an answer left out; `path` is where they are listed."""
+    items = _items(api, subscription, path)
+    return {**subscription, "items": {**subscription["items"], "data": items, "has_more": False}}
+
+
+def _items(api: BillingApi, subscription: Mapping[str, Value], path: str = _ITEMS) -> list[Mapping[str, Value]]:
     """All items of a subscription: an answer shows the first ten."""
     if not subscription["items"].get("has_more"):
         return list(subscription["items"]["data"])
-    pages = list_pages(api, "/v1/subscription_items", {"subscription": subscription["id"]})
+    pages = list_pages(api, path, {"subscription": subscription["id"]})
     return [item for page, _ in pages for item in page]
 
 

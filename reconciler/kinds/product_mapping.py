@@ -8,7 +8,7 @@ from reconciler.core.address import Address
 from reconciler.core.feature_values import FeatureValue, misfit
 from reconciler.core.fields import ChangeClass, Field, Problem
 from reconciler.core.kind import Kind, Lookup, OnReplace
-from reconciler.core.published import STRIPE_ENTITLEMENTS
+from reconciler.core.published import MAPPING, STRIPE_ENTITLEMENTS
 from reconciler.core.resources import Desired
 from reconciler.core.shapes import ListOf, MapOf, Struct
 from reconciler.core.types import Reference, Text, describe
@@ -36,7 +36,7 @@ def _check_together(one: Desired, declared: Mapping[Address, Desired]) -> Iterab
 
 
 PRODUCT_MAPPING = Kind(
-    name="product_mapping",
+    name=MAPPING,
     plural="product_mappings",
     doc=(
         "What products of Stripe's unlock. Its name is what the application asks for; it lives in billplan's store. "

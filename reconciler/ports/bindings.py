@@ -31,11 +31,6 @@ class BindingStore(Protocol):
     Moments are epoch seconds, UTC.
     """
 
-    @property
-    def shared(self) -> bool:
-        """Whether all who bind see this very store, so that it can say who is first; a file is one machine's."""
-        ...
-
     def claim(self, external_id: str, customer: str, by: BoundBy, at: int) -> Claim:
         """Bind, unless either side is bound or reserved otherwise; durable when this returns. Atomic over threads and
         processes. A reservation of this very pair gives way."""

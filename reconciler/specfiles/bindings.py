@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TypeAlias
 
 from reconciler.core.binding_rows import checked_row, settled, without_doubles
@@ -20,7 +20,7 @@ from reconciler.specfiles import codes
 from reconciler.specfiles.findings import Findings
 from reconciler.specfiles.lifecycle import FIELDS as LIFECYCLE
 from reconciler.specfiles.places import Places
-from reconciler.specfiles.row_source import DELIMITERS, RowFile, RowFormat, read_rows
+from reconciler.specfiles.row_source import DELIMITERS, RowFile, RowFormat, path_fault, read_rows
 
 PLURALS = (PLURAL, SOURCES)
 ROW_FIELDS = ("external_id", "email", "customer")
@@ -196,13 +196,9 @@ class BindingDeclarations:
         at, before = places.value_at((form.value,)), len(self._findings)
         columns = self._columns(body, places)
         delimiter = body.get("delimiter", ",")
-        if PurePath(name).is_absolute():
-            hint = "paths are relative to the folder of billplan.yaml, so that every checkout has them"
-            self._report(codes.BAD_SOURCE, f"{form}: {name!r} is an absolute path", at, hint)
-        elif _leads_out(self._folder, name):
-            # What a pull request names is read where its plan runs, and the first line of it may be shown.
-            hint = "copy the file into the folder of billplan.yaml, or below it"
-            self._report(codes.BAD_SOURCE, f"{form}: {name!r} leads out of the project's folder", at, hint)
+        wrong = path_fault(self._folder, name)
+        if wrong is not None:
+            self._report(codes.BAD_SOURCE, f"{form}: {wrong[0]}", at, wrong[1])
         if delimiter not in DELIMITERS or (form is not RowFormat.CSV and "delimiter" in body):
             shown = ", ".join(repr(one) for one in DELIMITERS)
             summary = f"delimiter: of a csv: file it is one of {shown}; found {describe(delimiter)}"
@@ -250,12 +246,3 @@ class BindingDeclarations:
 
     def _report(self, code: str, summary: str, source: SourceRange, hint: str = "") -> None:
         self._findings.report(code, summary, source, hint)
-
-
-def _leads_out(folder: Path, name: str) -> bool:
-    """Say whether a path leads out of a folder, by itself or by a link."""
-    try:
-        return not (folder / name).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):
-        # A loop of links, or what is no path at all: nothing can be read there, and the reader says so.
-        return False

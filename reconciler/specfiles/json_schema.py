@@ -9,8 +9,11 @@ from reconciler.core.kind import Kind
 from reconciler.core.shapes import MapOf, Struct
 from reconciler.core.values import Value, to_json
 from reconciler.kinds import KINDS
+from reconciler.kinds.subscription_migration import SUBSCRIPTION_MIGRATION
 from reconciler.specfiles.binding_schema import binding_schemas, render_binding_reference
 from reconciler.specfiles.lifecycle import FIELDS
+from reconciler.specfiles.migration_schema import PLURAL as MIGRATIONS
+from reconciler.specfiles.migration_schema import migration_schema, render_migration_reference
 from reconciler.specfiles.project_schema import DIALECT, Schema, project_schema
 from reconciler.specfiles.reference_page import REFERENCE, render_reference
 from reconciler.specfiles.yaml_text import parse_yaml
@@ -32,7 +35,7 @@ def schemas() -> dict[str, Schema]:
         PROJECT: project_schema(),
         SPECS: _specs_schema(),
         **{f"{kind.plural}.schema.json": _kind_schema(kind) for kind in KINDS},
-        **{f"{plural}.schema.json": _with_expression(body) for plural, body in _bindings().items()},
+        **{f"{plural}.schema.json": _with_expression(body) for plural, body in _bulk().items()},
     }
 
 
@@ -48,7 +51,8 @@ def write_schemas(folder: Path) -> list[Path]:
 def render_files() -> dict[str, str]:
     """Render everything that `specs/` holds."""
     rendered = {name: json.dumps(schema, indent=2, ensure_ascii=False) + "\n" for name, schema in schemas().items()}
-    return {**rendered, REFERENCE: render_reference(KINDS) + render_binding_reference()}
+    reference = render_reference(KINDS) + render_binding_reference() + render_migration_reference()
+    return {**rendered, REFERENCE: reference}
 
 
 def example_bodies(kind: Kind) -> dict[str, Value]:
@@ -65,16 +69,17 @@ def _with_expression(body: Schema) -> Schema:
     return {"$schema": DIALECT, **body, "$defs": {"expression": _EXPRESSION}}
 
 
-def _bindings() -> dict[str, Schema]:
-    return {plural: _editable(body, optional=False) for plural, body in binding_schemas().items()}
+def _bulk() -> dict[str, Schema]:
+    schemas = {**binding_schemas(), MIGRATIONS: migration_schema()}
+    return {plural: _editable(body, optional=False) for plural, body in schemas.items()}
 
 
 def _specs_schema() -> Schema:
     moved = _list("Resources that have a new address.", {"from": _ADDRESS, "to": _ADDRESS})
-    actions = sorted({action for kind in KINDS for action in kind.removals})
+    actions = sorted({action for kind in (*KINDS, SUBSCRIPTION_MIGRATION) for action in kind.removals})
     action = {"anyOf": [{"enum": actions}, _EXPRESSION_REF]}
     removed = _list("How resources leave.", {"address": _ADDRESS, "action": action})
-    bodies = {kind.plural: _body_schema(kind) for kind in KINDS} | _bindings()
+    bodies = {kind.plural: _body_schema(kind) for kind in KINDS} | _bulk()
     properties = {
         plural: {
             "description": body["description"],
@@ -123,6 +128,8 @@ def _editable(schema: Schema, *, optional: bool) -> Schema:
             if "patternProperties" in schema:
                 patterns = schema["patternProperties"].items()
                 changed["patternProperties"] = {n: _editable(p, optional=False) for n, p in patterns}
+            if isinstance(schema.get("additionalProperties"), dict):
+                changed["additionalProperties"] = _editable(schema["additionalProperties"], optional=True)
         case "array":
             changed = {**schema, "items": _editable(schema["items"], optional=False)}
         case _:

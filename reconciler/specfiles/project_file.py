@@ -15,6 +15,7 @@ from reconciler.core.suggest import suggestion
 from reconciler.core.values import Value
 from reconciler.errors import SpecError
 from reconciler.specfiles import codes
+from reconciler.specfiles.durations import minutes
 from reconciler.specfiles.findings import Findings
 from reconciler.specfiles.places import Places
 from reconciler.specfiles.project_schema import Schema, environment_schema, project_schema
@@ -24,8 +25,7 @@ from reconciler.specfiles.yaml_text import Document, load_yaml
 
 FILE_NAME = "billplan.yaml"
 ENVIRONMENTS = "environments"
-_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
-_LONGEST_MINUTES = 7 * _MINUTES["d"]
+_LONGEST_MINUTES = minutes("7d")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +111,7 @@ def load_project(
         stripe=_stripe(declared["stripe"]),
         store=_source(declared.get("store", "sqlite:.billplan/store.db")),
         lock=declared.get("lock"),
-        expires_in=_minutes(declared.get("plan", {}).get("expires_in", "24h")) * 60,
+        expires_in=minutes(declared.get("plan", {}).get("expires_in", "24h")) * 60,
         specs=tuple(specs),
         spec_sources=tuple(places.nearest(("specs", n)) for n in range(len(specs))),
         guards=_guards(declared.get("guards", {})),
@@ -191,25 +191,25 @@ def _holds_password(address: str) -> bool:
 
 def _check_expiry(document: Document, findings: Findings) -> None:
     text = (document.value.get("plan") or {}).get("expires_in")
-    if text is not None and _minutes(text) > _LONGEST_MINUTES:
+    if text is not None and minutes(text) > _LONGEST_MINUTES:
         at: SourceRange = document.places.value_at(("plan", "expires_in"))
         findings.report(codes.BAD_SETTING, f"expires_in: {text} is above the maximum of 7d", at)
 
 
-def _minutes(text: str) -> int:
-    return int(text[:-1]) * _MINUTES[text[-1]]
-
-
 def _source(text: str) -> str | KeySource:
+    return key_source(text) if text.startswith("env:") else text
+
+
+def key_source(text: str) -> KeySource:
+    """Read where a key is: env:NAME or file:PATH."""
     kind, _, name = text.partition(":")
-    return KeySource(kind="env", name=name) if kind == "env" else text
+    return KeySource(kind="env" if kind == "env" else "file", name=name)
 
 
 def _stripe(declared: Mapping[str, Value]) -> StripeAccount:
     given = dict(declared)
     if "api_key" in given:
-        kind, _, name = given["api_key"].partition(":")
-        given["api_key"] = KeySource(kind=kind, name=name)
+        given["api_key"] = key_source(given["api_key"])
     if "limits" in given:
         given["limits"] = TrafficLimits(**given["limits"])
     return StripeAccount(**given)

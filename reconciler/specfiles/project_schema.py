@@ -6,7 +6,9 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from reconciler.core.fields import ChangeClass
+from reconciler.core.money import CURRENCIES
 from reconciler.kinds import BY_NAME
+from reconciler.specfiles.durations import PATTERN as DURATION
 
 Schema: TypeAlias = "dict[str, Any]"
 
@@ -22,6 +24,10 @@ _COUNTS = {
 _PERCENTAGES = {
     "max_retire_percent": "live resources of a kind that one plan retires, in percent; 30 unless declared",
     "max_update_percent": "live resources of a kind that one plan updates, in percent",
+}
+_CEILINGS = {
+    "max_first_charges": "first charges of the subscriptions that one plan schedules",
+    "max_mrr_moved": "revenue a month of the subscriptions that one plan schedules",
 }
 
 
@@ -62,6 +68,20 @@ def _stripe() -> Schema:
     )
 
 
+def _ceiling(doc: str) -> Schema:
+    return {
+        "description": f"At most so much {doc}: minor units by currency, as in {{usd: 1000000}}.",
+        "type": "object",
+        "propertyNames": {"enum": sorted(CURRENCIES)},
+        "additionalProperties": {
+            "description": "Minor units: 1000000 is 10,000.00 USD.",
+            "type": "integer",
+            "minimum": 0,
+        },
+        "minProperties": 1,
+    }
+
+
 def _guards() -> Schema:
     count = {"type": "integer", "minimum": 0}
     counts: Schema = {name: {"description": f"At most so many {doc}.", **count} for name, doc in _COUNTS.items()}
@@ -75,6 +95,7 @@ def _guards() -> Schema:
         "Limits beyond which a plan is refused.",
         limits
         | {
+            **{name: _ceiling(doc) for name, doc in _CEILINGS.items()},
             "allow": {"description": "Changes that need no --allow.", "type": "array", "items": allow},
             "kinds": _object("Limits for single kinds.", kinds),
         },
@@ -88,7 +109,7 @@ def _overridable() -> Schema:
         "stripe": _stripe(),
         "store": _text("sqlite:PATH, postgresql://user@host/db without a password, or env:NAME.", store),
         "lock": {"description": "external: something outside lets one apply run at a time.", "enum": ["external"]},
-        "plan": _object("How plans are made.", {"expires_in": _text(expiry, "[1-9][0-9]{0,5}[mhd]")}),
+        "plan": _object("How plans are made.", {"expires_in": _text(expiry, DURATION)}),
         "guards": _guards(),
         "vars": {
             "description": "Variables for expressions: {{ var.name }}.",

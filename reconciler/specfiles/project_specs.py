@@ -12,6 +12,7 @@ from reconciler.core.bindings import WantedBindings
 from reconciler.core.collector import collector_paused
 from reconciler.core.diagnostics import in_order
 from reconciler.core.kind import Kind
+from reconciler.core.migrations import WantedMigrations
 from reconciler.core.resources import Moved, Removed, Spec, Specs
 from reconciler.core.suggest import suggestion
 from reconciler.core.types import describe
@@ -24,6 +25,8 @@ from reconciler.specfiles.bindings import BindingDeclarations
 from reconciler.specfiles.expressions import Expressions, Names
 from reconciler.specfiles.findings import Findings
 from reconciler.specfiles.lifecycle import NONE, take_lifecycle
+from reconciler.specfiles.migration_schema import PLURAL as MIGRATIONS
+from reconciler.specfiles.migrations import MigrationDeclarations
 from reconciler.specfiles.places import Places
 from reconciler.specfiles.project_file import ProjectFile
 from reconciler.specfiles.relocations import Relocations
@@ -31,10 +34,7 @@ from reconciler.specfiles.spec_paths import list_spec_paths
 from reconciler.specfiles.yaml_text import Document, load_yaml
 
 LISTS = ("moved", "removed")
-LATER = (
-    "subscription_migrations",
-    "credit_grants", "credit_grant_sources",
-)  # fmt: skip
+LATER = ("credit_grants", "credit_grant_sources")
 MAX_NAME = 200
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -55,7 +55,8 @@ def gather_specs(project: ProjectFile) -> Specs:
     findings = Findings()
     names = Names(variables=project.variables, project=project.project, environment=project.environment)
     expressions = Expressions(names)
-    declarations = _Declarations(findings, BindingDeclarations(findings, project.folder, project.project))
+    bindings = BindingDeclarations(findings, project.folder, project.project)
+    declarations = _Declarations(findings, bindings, MigrationDeclarations(findings, project.folder))
     named = list(zip(project.specs, chain(project.spec_sources, repeat(None)), strict=False))
     with collector_paused():
         for path, shown in list_spec_paths(project.folder, named, findings):
@@ -63,17 +64,21 @@ def gather_specs(project: ProjectFile) -> Specs:
             findings.extend(document.diagnostics)
             expressions.render_document(document, findings)
             declarations.add_file(document)
-        declarations.relocations.check((spec.address, spec.source) for spec in declarations.specs.values())
-        return replace(declarations.gathered(), diagnostics=tuple(in_order(findings)))
+        specs = declarations.gathered()
+        declarations.relocations.check(
+            chain(((spec.address, spec.source) for spec in specs.specs), specs.migrations.addresses())
+        )
+        return replace(specs, diagnostics=tuple(in_order(findings)))
 
 
 class _Declarations:
     """Collects what the files declare."""
 
-    def __init__(self, findings: Findings, bindings: BindingDeclarations) -> None:
+    def __init__(self, findings: Findings, bindings: BindingDeclarations, migrations: MigrationDeclarations) -> None:
         self.specs: dict[Address, Spec] = {}
         self.relocations = Relocations(findings)
         self._bindings = bindings
+        self._migrations = migrations
         self._findings = findings
 
     def add_file(self, document: Document) -> None:
@@ -90,6 +95,8 @@ class _Declarations:
                 self.relocations.add(plural, block, places)
             elif plural in BINDINGS:
                 self._bindings.add(plural, block, places.below((plural,)))
+            elif plural == MIGRATIONS:
+                self._migrations.add(plural, block, places.below((plural,)))
             elif plural in BY_PLURAL:
                 self._add_block(BY_PLURAL[plural], block, places.below((plural,)))
             else:
@@ -101,15 +108,16 @@ class _Declarations:
         moved = tuple(sorted(self.relocations.moved.values(), key=lambda one: str(one.before)))
         removed = tuple(sorted(self.relocations.removed.values(), key=lambda one: str(one.address)))
         bindings = self._bindings.gathered()
-        said = _digest(specs, moved, removed, bindings)
-        return Specs(specs=specs, moved=moved, removed=removed, bindings=bindings, digest=said)
+        migrations = self._migrations.gathered(self.specs.keys())
+        said = _digest(specs, moved, removed, bindings, migrations)
+        return Specs(specs=specs, moved=moved, removed=removed, bindings=bindings, migrations=migrations, digest=said)
 
     def _refuse(self, plural: str, places: Places) -> None:
         at = places[(plural,)]
         if plural in LATER:
             self._findings.report(codes.LATER_KIND, f"{plural} are not supported by this version", at)
             return
-        known = (*BY_PLURAL, *BINDINGS, *LISTS)
+        known = (*BY_PLURAL, *BINDINGS, MIGRATIONS, *LISTS)
         near = f"the plural is {BY_NAME[plural].plural}" if plural in BY_NAME else suggestion(plural, known)
         hint = near or f"there are: {', '.join(known)}"
         self._findings.report(codes.UNKNOWN_KIND, f"there is no kind {plural}", at, hint)
@@ -143,14 +151,24 @@ class _Declarations:
             self.specs[address] = Spec(address=address, body=own, source=source, lifecycle=lifecycle, positions=places)
 
 
-def _digest(specs: Iterable[Spec], moved: Iterable[Moved], removed: Iterable[Removed], bindings: WantedBindings) -> str:
+def _digest(
+    specs: Iterable[Spec],
+    moved: Iterable[Moved],
+    removed: Iterable[Removed],
+    bindings: WantedBindings,
+    migrations: WantedMigrations,
+) -> str:
     """Name what is declared, whatever files and order it stands in."""
     said: dict[str, Value] = {
         "specs": {str(spec.address): _said(spec) for spec in specs},
         "moved": [[str(one.before), str(one.after)] for one in moved],
         "removed": [[str(one.address), one.action] for one in removed],
     }
-    return digest({**said, "bindings": bindings.said} if bindings else said)
+    if bindings:
+        said["bindings"] = bindings.said
+    if migrations:
+        said["migrations"] = migrations.said
+    return digest(said)
 
 
 def _said(spec: Spec) -> Value:

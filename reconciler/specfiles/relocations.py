@@ -8,15 +8,20 @@ from reconciler.core.address import Address, parse_address
 from reconciler.core.bindings import KIND as BINDING
 from reconciler.core.diagnostics import SourceRange
 from reconciler.core.fields import Path
+from reconciler.core.migrations import KIND as MIGRATION
 from reconciler.core.resources import Moved, Removed
 from reconciler.core.suggest import suggestion
 from reconciler.core.types import describe
 from reconciler.core.values import Value
 from reconciler.kinds import BY_NAME
+from reconciler.kinds.subscription_migration import SUBSCRIPTION_MIGRATION
 from reconciler.specfiles import codes
 from reconciler.specfiles.bindings import NEVER_LEAVES
 from reconciler.specfiles.findings import Findings
 from reconciler.specfiles.places import Places
+
+_KINDS = {**BY_NAME, MIGRATION: SUBSCRIPTION_MIGRATION}
+_WHOLE = "roll a whole migration back by state: canceled in its block; what is left of it leaves row by row"
 
 
 class Relocations:
@@ -47,6 +52,8 @@ class Relocations:
 
     def check(self, declared: Iterable[tuple[Address, SourceRange]]) -> None:
         """Report what is declared although an entry says that it has left."""
+        if not self.moved and not self.removed:
+            return
         for address, source in declared:
             gone = self.moved.get(address) or self.removed.get(address)
             if gone is not None:
@@ -81,13 +88,13 @@ class Relocations:
         except ValueError as error:
             self._report(codes.BAD_ADDRESS, str(error), at)
             return None
-        if address.kind in BY_NAME:
+        if address.kind in _KINDS:
             return address
         if address.kind == BINDING:
             code = codes.MOVE if name == "moved" else codes.REMOVAL
             self._report(code, f"{name}: {text} cannot stand here: {NEVER_LEAVES[name]}", at, "take the entry out")
             return None
-        hint = suggestion(address.kind, BY_NAME) or f"there are: {', '.join(BY_NAME)}"
+        hint = suggestion(address.kind, _KINDS) or f"there are: {', '.join(_KINDS)}"
         self._report(codes.BAD_ADDRESS, f"{text}: there is no kind {address.kind}", at, hint)
         return None
 
@@ -99,6 +106,9 @@ class Relocations:
             return
         if before.kind != after.kind:
             self._report(codes.MOVE, f"a {before.kind} cannot become a {after.kind}", at)
+        elif (before.key is None) != (after.key is None):
+            hint = "name two rows, or two migrations, whose rows keep their keys"
+            self._report(codes.MOVE, f"{before} cannot become {after}: one of them is a row", at, hint)
         elif before == after:
             self._report(codes.MOVE, f"{before} is moved to itself", at)
         elif before in self.moved:
@@ -111,8 +121,11 @@ class Relocations:
         address = self._address("removed", texts[0], at)
         if address is None:
             return
-        kind, action = BY_NAME[address.kind], texts[1]
-        if action not in kind.removals:
+        kind, action = _KINDS[address.kind], texts[1]
+        if address.kind == MIGRATION and address.key is None:
+            summary = f'{address} is a migration, and a row leaves: {address}["key"]'
+            self._report(codes.REMOVAL, summary, at, _WHOLE)
+        elif action not in kind.removals:
             hint = f"a {kind.name} can {' or '.join(kind.removals)}"
             summary = f"{action!r} is not a way for a {kind.name} to leave"
             self._report(codes.REMOVAL, summary, places.value_at((*path, "action")), hint)

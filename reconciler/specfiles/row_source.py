@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TextIO
 
 from reconciler.core.diagnostics import SourceRange
@@ -23,6 +23,8 @@ from reconciler.specfiles.findings import Findings
 
 DELIMITERS = (",", ";", "|", "\t")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+# What a spreadsheet's own files start with.
+_ZIP = b"PK\x03\x04"
 # What is no header may be anything, a customer's data as well: no more of it is shown than helps.
 _SHOWN_NAMES, _SHOWN_LENGTH = 20, 40
 
@@ -83,10 +85,46 @@ def read_rows(file: RowFile, findings: Findings) -> Iterator[SourceRow]:
     except _Stop:
         return
     except UnicodeDecodeError:
-        place = SourceRange(file.shown, _undecodable_line(file.path), 1)
-        findings.report(codes.NOT_TEXT, "the file is not UTF-8", place, "save it with the encoding UTF-8")
+        _report_undecodable(file, findings)
     except (OSError, ValueError) as error:
         _report_unreadable(file, error, findings)
+
+
+def read_lines(file: RowFile, findings: Findings) -> Iterator[tuple[int, list[str]]]:
+    """Read the cells of a CSV file row by row, the header first, each with the line where it starts; report what is
+    wrong with the file itself, and end there. Rows of empty cells are left out."""
+    try:
+        with _opened(file, findings) as stream:
+            yield from _csv_lines(file, stream, findings)
+    except _Stop:
+        return
+    except UnicodeDecodeError:
+        _report_undecodable(file, findings)
+    except (OSError, ValueError) as error:
+        _report_unreadable(file, error, findings)
+
+
+def path_fault(folder: Path, name: str) -> tuple[str, str] | None:
+    """Say why a path cannot be that of a file of a project in a folder, and the way out."""
+    if PurePath(name).is_absolute():
+        hint = "paths are relative to the folder of billplan.yaml, so that every checkout has them"
+        return f"{name!r} is an absolute path", hint
+    if _leads_out(folder, name):
+        # What a pull request names is read where its plan runs, and the first line of it may be shown.
+        return (
+            f"{name!r} leads out of the project's folder",
+            "copy the file into the folder of billplan.yaml, or below it",
+        )
+    return None
+
+
+def _leads_out(folder: Path, name: str) -> bool:
+    """Say whether a path leads out of a folder, by itself or by a link."""
+    try:
+        return not (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        # A loop of links, or what is no path at all: nothing can be read there, and the reader says so.
+        return False
 
 
 def _opened(file: RowFile, findings: Findings) -> TextIO:
@@ -96,10 +134,15 @@ def _opened(file: RowFile, findings: Findings) -> TextIO:
         findings.report(codes.UNREADABLE, f"the file {file.shown} {what}", file.source, hint)
         raise _Stop
     with file.path.open("rb") as raw:
-        if raw.read(2) in _UTF_16:
-            place = SourceRange(file.shown, 1, 1)
-            findings.report(codes.NOT_TEXT, "the file is UTF-16, not UTF-8", place, "save it with the encoding UTF-8")
-            raise _Stop
+        start = raw.read(len(_ZIP))
+    place = SourceRange(file.shown, 1, 1)
+    if start == _ZIP:
+        hint = "export it as text, with the encoding UTF-8"
+        findings.report(codes.NOT_TEXT, "the file is a workbook or another archive, not text", place, hint)
+        raise _Stop
+    if start[:2] in _UTF_16:
+        findings.report(codes.NOT_TEXT, "the file is UTF-16, not UTF-8", place, "save it with the encoding UTF-8")
+        raise _Stop
     # A quoted cell may hold line ends: they are for the CSV reader to understand.
     return file.path.open(encoding="utf-8-sig", newline="" if file.format is RowFormat.CSV else None)
 
@@ -107,6 +150,11 @@ def _opened(file: RowFile, findings: Findings) -> TextIO:
 def _report_unreadable(file: RowFile, error: OSError | ValueError, findings: Findings) -> None:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     findings.report(codes.UNREADABLE, f"the file {file.shown} cannot be read: {reason}", file.source)
+
+
+def _report_undecodable(file: RowFile, findings: Findings) -> None:
+    place = SourceRange(file.shown, _undecodable_line(file.path), 1)
+    findings.report(codes.NOT_TEXT, "the file is not UTF-8", place, "save it with the encoding UTF-8")
 
 
 def _undecodable_line(path: Path) -> int:
@@ -120,19 +168,27 @@ def _undecodable_line(path: Path) -> int:
 
 
 def _csv_rows(file: RowFile, stream: TextIO, findings: Findings) -> Iterator[SourceRow]:
+    lines = _csv_lines(file, stream, findings)
+    _, header = next(lines, (1, []))
+    places = _columns_in(file, header, findings)
+    for line, cells in lines:
+        yield _csv_row(line, cells, len(header), places)
+
+
+def _csv_lines(file: RowFile, stream: TextIO, findings: Findings) -> Iterator[tuple[int, list[str]]]:
     # Strict, so that a quote that is never closed ends the file with an error, and not in one enormous cell.
     reader = csv.reader(stream, delimiter=file.delimiter, strict=True)
+    before, header = 0, True
     try:
-        header = [name.strip() for name in next((cells for cells in reader if cells), [])]
-        places = _columns_in(file, header, findings)
-        before = reader.line_num
         for cells in reader:
             line, before = before + 1, reader.line_num
-            if cells and any(cell.strip() for cell in cells):
-                yield _csv_row(line, cells, len(header), places)
+            if cells and (header or any(cell.strip() for cell in cells)):
+                yield line, [cell.strip() for cell in cells] if header else cells
+                header = False
     except csv.Error as error:
         hint = "check the quotes around it: a quote inside quotes is written twice"
-        place = SourceRange(file.shown, max(reader.line_num, 1), 1)
+        # Where the row starts: a quote that is never closed is found at the end of the file only.
+        place = SourceRange(file.shown, before + 1, 1)
         findings.report(codes.SYNTAX, f"not CSV: {error}", place, hint)
         raise _Stop from None
 

@@ -65,6 +65,11 @@ def _report(error: Violation, places: Places, findings: Findings) -> None:
             name = str(error.instance)
             summary = f"{name!r} is not a name: letters, digits and _, not a digit first"
             findings.report(codes.BAD_SETTING, summary, places[(*path, name)])
+        case "enum" if "propertyNames" in error.absolute_schema_path:
+            name = str(error.instance)
+            label = shown(name) if may_be_secret(name) else repr(name)
+            summary = f"{_subject(path)}: Stripe knows no currency {label}"
+            findings.report(codes.BAD_SETTING, summary, places[(*path, name)], suggestion(name.lower(), rule))
         case _:
             subject = _subject(path)
             findings.report(codes.BAD_SETTING, f"{subject}: {_complaint(error)}", at, _way_out(error))
@@ -104,6 +109,8 @@ def _complaint(error: Violation) -> str:
             return f"{error.instance} is {side} the {error.validator} of {rule}"
         case "minItems" | "minLength":
             return f"expected something, found {'an empty list' if error.validator == 'minItems' else 'an empty text'}"
+        case "minProperties":
+            return "expected something, found an empty mapping"
         case _:
             return f"{found} does not have the right form"
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from reconciler.core.changes import Action, Change, Drift
 from reconciler.core.diagnostics import Diagnostic, Severity, in_order
 from reconciler.core.fields import ChangeClass
+from reconciler.core.migration_money import MigrationMoney
 from reconciler.core.plan import Plan
 from reconciler.core.product_use import ProductUse
 from reconciler.views import outline
 from reconciler.views.differences import Row, drift_rows, rows_of
+from reconciler.views.migrations import Table, heading, row_words, tables
 from reconciler.views.notation import Notation
 from reconciler.views.outline import Kinds, Limits, counted
 from reconciler.views.product_use import TITLE, hidden, left_out, use_rows
@@ -21,6 +23,8 @@ from reconciler.views.product_use import TITLE, hidden, left_out, use_rows
 LONGEST = 60_000
 _TAIL = 2_000
 _PROSE, _VALUE, _LINES = 600, 120, 12
+# There is never room for more; writing all of them first takes seconds where each row of a file has one.
+_FINDINGS = 3_000
 # Markdown reads punctuation inside raw HTML too, save where it is an entity; underscores count at ends of words only.
 _CODE = str.maketrans({c: f"&#{ord(c)};" for c in "&<>|`*~[\\$"})
 _TEXT: Mapping[int, str] = str.maketrans(
@@ -37,7 +41,8 @@ _ICONS: Mapping[ChangeClass, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """A part of the comment: `blocks` are whole paragraphs, of which as many are taken as there is room for."""
+    """A part of the comment: `blocks` are whole paragraphs, of which as many are taken as there is room for; `noun` is
+    what they are counted as, empty where a count tells nothing."""
 
     title: str
     noun: str
@@ -58,7 +63,7 @@ class _PlanMarkdown:
         self.plan = plan
         self.kinds = kinds
         self.notation: Notation = outline.notation_of(plan, emails=emails, limit=_VALUE)
-        self.limits = Limits(most=100)
+        self.limits = Limits(most=100, refused=100)
 
     def render(self) -> str:
         head, tail = self._head(), self._tail()
@@ -71,21 +76,24 @@ class _PlanMarkdown:
                 written.append(text)
                 room -= len(text) + 1
             else:
-                left_out.append(f"{part.title} ({counted(len(part.blocks) + part.hidden, part.noun)})")
+                left_out.append(_titled(part))
         if left_out:
-            titles = ", ".join(left_out)
+            more = f" and {len(left_out) - _LINES:,} more" if len(left_out) > _LINES else ""
+            titles = ", ".join(left_out[:_LINES]) + more
             written.append(f"**Not shown for want of room:** {titles}. To see it all: {_code(outline.SEE_ALL)}\n")
         return "\n".join([head, *written, tail])
 
     def _parts(self) -> Iterator[_Part]:
         """List the parts in the order in which they get room: what stops the plan first."""
         if self.plan.refusals:
-            refusals = [f"- {self._prose(r)}\n" for r in self.plan.refusals]
-            yield _Part(title=":no_entry: Guards refuse this plan", noun="refusal", blocks=refusals)
+            refusals = [f"- {self._prose(r)}\n" for r in self.plan.refusals[: self.limits.refused]]
+            hidden = len(self.plan.refusals) - len(refusals)
+            yield _Part(title=":no_entry: Guards refuse this plan", noun="refusal", blocks=refusals, hidden=hidden)
         changes = outline.refused(self.plan)
         if changes:
             blocks, hidden = self._blocks(outline.batches(changes, self.limits))
             yield _Part(title=":no_entry: REFUSED", noun="change", blocks=blocks, hidden=hidden)
+        yield from map(self._migration, self.plan.migrations)
         for number, section in enumerate(outline.sections(self.plan, self.limits)):
             # Money is never folded away, not even where something graver stands above it.
             folded = number > 0 and section.change_class.rank < ChangeClass.MONEY.rank
@@ -99,8 +107,10 @@ class _PlanMarkdown:
             hidden = len(self.plan.drift) - len(shown)
             yield _Part(title="Changed outside billplan", noun="field", blocks=blocks, hidden=hidden, folded=True)
         if self.plan.diagnostics:
-            found = [self._diagnostic(d) for d in in_order(list(self.plan.diagnostics))]
-            yield _Part(title="Errors and warnings", noun="finding", blocks=found, folded=not self._errors())
+            found = [self._diagnostic(d) for d in in_order(list(self.plan.diagnostics))[:_FINDINGS]]
+            hidden = len(self.plan.diagnostics) - len(found)
+            folded = not self._errors()
+            yield _Part(title="Errors and warnings", noun="finding", blocks=found, hidden=hidden, folded=folded)
         if self.plan.product_use is not None:
             yield self._use(self.plan.product_use)
 
@@ -111,6 +121,23 @@ class _PlanMarkdown:
             lines += [f"... and {hidden(use):,} more products. To see them all: {_code(outline.SEE_ALL)}", ""]
         block = "\n".join([*lines, self._prose(left_out(use))]) + "\n"
         return _Part(title=TITLE, noun="table", blocks=[block], folded=True)
+
+    def _migration(self, money: MigrationMoney) -> _Part:
+        blocks = [self._money(table) for table in tables(money, self.plan.header.created_at)]
+        return _Part(title=f":moneybag: {self._prose(heading(money))}", noun="", blocks=blocks)
+
+    def _money(self, table: Table) -> str:
+        lines = [f"**{self._prose(table.title)}**", "", *(f"- {self._prose(sentence)}" for sentence in table.lead)]
+        lines += [""] if table.lead and table.rows else []
+        if table.rows:
+            # A column of remarks has no name, and is left out where there are none.
+            shown = [at for at, name in enumerate(table.head) if name or any(row[at] for row in table.rows)]
+            marks = ["---:" if at in table.right else "---" for at in shown]
+            lines += [f"| {' | '.join(self._prose(table.head[at]) for at in shown)} |", f"|{'|'.join(marks)}|"]
+            lines += [f"| {' | '.join(self._prose(row[at]) for at in shown)} |" for row in table.rows]
+            lines.append("")
+        lines += [f"- {self._prose(note)}" for note in table.notes]
+        return "\n".join(lines).rstrip("\n") + "\n"
 
     def _errors(self) -> bool:
         return any(d.severity is Severity.ERROR for d in self.plan.diagnostics)
@@ -152,6 +179,8 @@ class _PlanMarkdown:
         remote = "" if change.remote_id is None else f" {self._code(change.remote_id)}"
         place = "" if change.source is None else f" ({self._code(str(change.source))})"
         lines = [f"{_code(symbol)} **{outline.verb(change)}** {self._code(str(change.address))}{remote}  "]
+        if words := row_words(change):
+            return "\n".join([*lines, f"{self._prose(words)}{place}"]) + "\n"
         lines += [f"{self._prose(change.refused or change.reason)}{place}", ""]
         if change.hint:
             lines += [f"**Way out:** {self._prose(change.hint)}", ""]
@@ -205,10 +234,14 @@ def _code(text: str) -> str:
     return f"<code>{_UNDERSCORE.sub('&#95;', text.translate(_CODE))}</code>" if text else ""
 
 
+def _titled(part: _Part) -> str:
+    return f"{part.title} ({counted(len(part.blocks) + part.hidden, part.noun)})" if part.noun else part.title
+
+
 def _fitted(part: _Part, room: int) -> str:
     """Write as many whole blocks as fit, and count the rest; nothing if there is no room for even one."""
     total = len(part.blocks) + part.hidden
-    title = f"{part.title} ({counted(total, part.noun)})"
+    title = _titled(part)
     head = f"<details>\n<summary>{title}</summary>\n\n" if part.folded else f"#### {title}\n\n"
     foot = "\n</details>\n" if part.folded else ""
     room -= len(head) + len(foot) + 200

@@ -10,6 +10,7 @@ from reconciler.core.bindings import KIND as BINDING
 from reconciler.core.changes import Action, Change
 from reconciler.core.fields import ChangeClass
 from reconciler.core.kind import Kind
+from reconciler.core.migrations import KIND as MIGRATION
 from reconciler.core.plan import Plan
 from reconciler.core.plan_json import made_anew
 from reconciler.core.types import show_moment
@@ -41,7 +42,7 @@ MEANINGS: Mapping[ChangeClass, str] = {
 
 _GRAVEST_FIRST = tuple(reversed(ChangeClass))
 # Kinds of thousands of rows that are all alike.
-_BULK = frozenset({BINDING})
+_BULK = frozenset({BINDING, MIGRATION})
 # What touches existing objects comes before what is merely new.
 _ACTION_ORDER = (Action.RETIRE, Action.REPLACE, Action.UPDATE, Action.ADOPT, Action.CREATE, Action.REFUSED)
 
@@ -66,17 +67,21 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """From how many changes alike on only the first few are shown; of bulk resources it is but a sample."""
+    """Above how many changes alike only the first few are shown, of bulk resources sooner. What is refused has to be
+    mended one by one, so of that there are many."""
 
     most: int = 200
+    bulk: int = 50
     few: int = 20
-    sample: int = 10
+    refused: int = 200
 
     def cut(self, total: int, kind: str = "") -> int:
         """Say how many of so many are shown, of a kind if there is one."""
-        if kind in _BULK:
-            return min(self.sample, total)
-        return self.few if total > self.most else total
+        return self.few if total > (self.bulk if kind in _BULK else self.most) else total
+
+    def cut_refused(self, total: int) -> int:
+        """Say how many of so many refusals are shown."""
+        return min(self.refused, total)
 
 
 def sections(plan: Plan, limits: Limits) -> list[Section]:
@@ -102,14 +107,13 @@ def batches(changes: Iterable[Change], limits: Limits) -> tuple[Batch, ...]:
     for change in changes:
         order = _ACTION_ORDER.index(change.action) if change.action in _ACTION_ORDER else len(_ACTION_ORDER)
         groups.setdefault((order, change.address.kind), []).append(change)
-    return tuple(
-        Batch(
-            shown=tuple(group[: limits.cut(len(group), kind)]),
-            hidden=len(group) - limits.cut(len(group), kind),
-            what=f"{kind} to {verb(group[0])}",
-        )
-        for (_, kind), group in sorted(groups.items())
-    )
+    return tuple(_batch(kind, group, limits) for (_, kind), group in sorted(groups.items()))
+
+
+def _batch(kind: str, group: list[Change], limits: Limits) -> Batch:
+    total, refused = len(group), group[0].action is Action.REFUSED
+    shown = limits.cut_refused(total) if refused else limits.cut(total, kind)
+    return Batch(shown=tuple(group[:shown]), hidden=total - shown, what=f"{kind} to {verb(group[0])}")
 
 
 def verb(change: Change) -> str:

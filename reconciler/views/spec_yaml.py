@@ -33,17 +33,18 @@ _Dumper.add_representer(str, _text)
 
 def render_spec(plural: str, bodies: Mapping[str, Mapping[str, Value]]) -> str:
     """Write one kind's bodies as a spec file; texts that look like expressions are kept from being rendered."""
-    literal = {name: _literal(to_json(body)) for name, body in bodies.items()}
-    text = yaml.dump({plural: literal}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    kept = {name: literal(to_json(body)) for name, body in bodies.items()}
+    text = yaml.dump({plural: kept}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
     return f"# Written by billplan import. Rename the names as you like before the first apply.\n{text}"
 
 
-def _literal(value: Value) -> Value:
+def literal(value: Value) -> Value:
+    """Keep texts that look like expressions from being rendered."""
     if isinstance(value, str) and _EXPRESSION.search(value):
         # An expression that is one constant: JSON writes texts as jinja2 reads them.
         return "{{ " + json.dumps(value, ensure_ascii=False) + " }}"
     if isinstance(value, dict):
-        return {k: _literal(v) for k, v in value.items()}
+        return {k: literal(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_literal(v) for v in value]
+        return [literal(v) for v in value]
     return value

@@ -11,6 +11,7 @@ from reconciler.core.plan import Plan
 from reconciler.views import outline
 from reconciler.views.diagnostics import write_diagnostic
 from reconciler.views.differences import Row, drift_rows, rows_of
+from reconciler.views.migrations import row_words, write_migration
 from reconciler.views.notation import Notation
 from reconciler.views.outline import Batch, Kinds, Limits, Section, counted
 from reconciler.views.page import Page, Part
@@ -54,6 +55,8 @@ class _PlanText:
     def render(self) -> str:
         self._target()
         self._glance()
+        for money in self.plan.migrations:
+            write_migration(self.page, money, self.plan.header.created_at, self.notation.plain)
         for section in outline.sections(self.plan, self.limits):
             self._section(section)
         self._drift()
@@ -96,8 +99,9 @@ class _PlanText:
             self._batch(batch)
 
     def _batch(self, batch: Batch) -> None:
-        for change in batch.shown:
-            self.page.gap()
+        for number, change in enumerate(batch.shown):
+            if not number or not row_words(change):
+                self.page.gap()
             self._change(change)
         if batch.hidden:
             self.page.gap()
@@ -106,17 +110,20 @@ class _PlanText:
     def _more(self, what: str) -> None:
         self.page.line((what, "bold"), f"; to see them all: {outline.SEE_ALL}", indent=2)
 
-    def _head(self, change: Change) -> None:
+    def _head(self, change: Change, *rest: Part) -> None:
         style = _ACTION_STYLES[change.action]
         parts: list[Part] = [(f"{outline.SYMBOLS[change.action]:<3} {outline.verb(change)} ", style)]
         parts.append((self.notation.address(change.address), "bold"))
         if change.remote_id is not None:
             parts.append((f"  {self.notation.plain(change.remote_id)}", _QUIET))
-        self.page.line(*parts, indent=2, hang=4)
+        self.page.line(*parts, *rest, indent=2, hang=4)
 
     def _change(self, change: Change) -> None:
+        place, words = self._place(change), row_words(change)
+        if words:
+            self._head(change, f"  {self.notation.plain(words)}", (place, _QUIET))
+            return
         self._head(change)
-        place = self._place(change)
         if change.reason or place:
             self.page.line(self.notation.plain(change.reason), (place, _QUIET), indent=_BODY - 2)
         self._rows(rows_of(change, self.kinds.get(change.address.kind), self.notation))
@@ -226,8 +233,11 @@ class _PlanText:
             return
         self.page.gap()
         self.page.line(("Guards refuse this plan", _ALARM))
-        for refusal in self.plan.refusals:
+        shown = self.limits.cut_refused(len(self.plan.refusals))
+        for refusal in self.plan.refusals[:shown]:
             self.page.line(("! ", "bold red"), self.notation.plain(refusal), indent=2)
+        if shown < len(self.plan.refusals):
+            self._more(f"... and {len(self.plan.refusals) - shown:,} more refusals")
 
     def _end(self) -> None:
         self.page.gap()

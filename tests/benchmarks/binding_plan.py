@@ -13,6 +13,7 @@ from pathlib import Path
 
 from reconciler.core.planfile import read_lines, write_lines
 from reconciler.emulator.shapes import customer
+from reconciler.emulator.world import World
 from reconciler.engine.look import RefreshMode
 from reconciler.kinds import BY_NAME
 from reconciler.specfiles.project_file import load_project
@@ -23,14 +24,14 @@ from tests.engine.binding_account import BindingAccount
 WITHOUT, SHARED = 3, 5
 
 
-def people(account: BindingAccount, count: int) -> list[str]:
-    """Put so many customers into the account; return the e-mail addresses of users, one each."""
-    table, emails = account.world.tables["customer"], []
+def people(world: World, count: int) -> list[str]:
+    """Put so many customers into an account; return the e-mail addresses of users, one each."""
+    table, emails = world.tables["customer"], []
     for n in range(count):
         share = n % 100
         email = None if share < WITHOUT else f"User.{n - share if share < WITHOUT + SHARED else n}@example.com"
         params = {"email": email, "invoice_prefix": f"P{n}", "metadata": {"plan": "pro"}, "name": f"User {n}"}
-        table.put(customer.build(account.world, params, f"cus_{n:08}", 1_794_000_000 + n))
+        table.put(customer.build(world, params, f"cus_{n:08}", 1_794_000_000 + n))
         emails.append(email or f"nobody.{n}@example.com")
     return emails
 
@@ -49,7 +50,7 @@ def specs_in(folder: Path, emails: list[str]) -> Path:
 def measure(count: int, folder: Path) -> None:
     """Measure one size."""
     account = BindingAccount(folder)
-    file = load_project(specs_in(folder, people(account, count)), environment=None, variables={}, var_files=())
+    file = load_project(specs_in(folder, people(account.world, count)), environment=None, variables={}, var_files=())
     account.sync()
     started = time.monotonic()
 

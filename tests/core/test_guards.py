@@ -7,7 +7,7 @@ import pytest
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change
 from reconciler.core.fields import ChangeClass
-from reconciler.core.guards import Guards, allowed, refusals
+from reconciler.core.guards import Guards, allowed, briefly, refusals
 
 
 def changes(kind: str, action: Action, count: int, change_class: ChangeClass = ChangeClass.COSMETIC) -> list[Change]:
@@ -138,3 +138,14 @@ def test_refusals(name: str) -> None:
 def test_what_an_allowance_names(allow: str, is_allowed: bool) -> None:
     (change,) = changes("coupon", Action.RETIRE, 1, ChangeClass.IRREVERSIBLE)
     assert allowed(change, (allow,)) is is_allowed
+
+
+@pytest.mark.parametrize(("count", "last"), [(0, None), (3, "w2"), (200, "w199"), (201, "and 1 more")])
+def test_a_message_holds_two_hundred_refusals_and_counts_the_rest(count: int, last: str | None) -> None:
+    told = briefly([f"w{n}" for n in range(count)])
+    assert told[:200] == [f"w{n}" for n in range(min(count, 200))]
+    assert (told[-1] if told else None) == last
+
+
+def test_a_hundred_thousand_refusals_are_counted_in_full() -> None:
+    assert briefly(["x"] * 100_000)[200:] == ["and 99,800 more"]

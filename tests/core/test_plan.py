@@ -13,7 +13,7 @@ from reconciler.core.changes import Action, Change, Drift
 from reconciler.core.diagnostics import Diagnostic
 from reconciler.core.fields import ChangeClass
 from reconciler.core.plan import FORMAT_VERSION, Absent, Header, Plan, Step, Unchanged
-from reconciler.core.values import Ref
+from reconciler.core.values import Ref, canonical
 
 PRO, TEAM = Address("product", "pro"), Address("product", "team")
 HEADER = Header(
@@ -86,6 +86,8 @@ BOUND: dict[str, Plan] = {
     "another precondition": with_step(precondition=Absent(incarnations=("team",), natural_key=None)),
     "expect": with_step(expect={"name": "Team"}),
     "expect gone": with_step(expect=None),
+    "until when": with_step(deadline=1_795_000_100),
+    "another until when": with_step(deadline=1_795_000_101),
     "one step less": replace(PLAN, steps=(CREATE,)),
     "other order of steps": replace(PLAN, steps=(UPDATE, CREATE)),
     "a change's action": replace(PLAN, changes=(change(), change(TEAM, Action.ADOPT, remote_id="team"))),
@@ -155,3 +157,37 @@ CHECKS: list[Callable[[Plan], object]] = [lambda p: p.digest, lambda p: p.summar
 @pytest.mark.parametrize("ask", CHECKS)
 def test_asking_twice_gives_the_same_answer(ask: Callable[[Plan], object]) -> None:
     assert ask(PLAN) == ask(PLAN)
+
+
+def test_a_digest_is_what_it_was_so_that_a_plan_made_by_the_version_before_is_the_same_plan() -> None:
+    assert PLAN.digest == "b0f901bed686c8afebd36e85716d32f6706755779a43f73add9a57440b5ebd2f"
+
+
+def test_a_digest_is_made_once_and_anew_for_another_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def written(value: Any) -> str:
+        made.append(value)
+        return canonical(value)
+
+    monkeypatch.setattr("reconciler.core.plan.canonical", written)
+    plan = replace(PLAN, unchanged=1)
+    first = plan.digest
+    once = len(made)
+    assert plan.judged(("too many",)).digest == plan.digest == first
+    assert (once, len(made)) == (1 + len(plan.changes) + len(plan.steps), once)
+    assert replace(plan, steps=(CREATE,)).digest != first
+    assert replace(plan, header=replace(HEADER, project="other")).digest != first
+
+
+def test_having_asked_for_its_digest_makes_no_other_plan() -> None:
+    plan = replace(PLAN)
+    assert plan.digest
+    assert plan == replace(PLAN)
+    assert repr(plan) == repr(replace(PLAN))
+
+
+def test_other_words_of_the_guards_leave_the_rest_as_it_is() -> None:
+    assert PLAN.judged(("too many",)) == replace(PLAN, refusals=("too many",))
+    assert not PLAN.judged(("too many",)).applicable
+    assert with_header(project="other").judged(()).digest == with_header(project="other").digest

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +22,7 @@ def address(name: str) -> Address:
     return Address("price", name)
 
 
-def draft(needs: dict[str, str], drifting: str = "") -> Draft:
+def draft(needs: Mapping[str, Sequence[str]], drifting: str = "") -> Draft:
     """Draft a create for each name, after those of the names that it needs."""
     absent = Absent(incarnations=(), natural_key=None)
     steps = [
@@ -79,6 +81,14 @@ def test_drift_follows_what_is_chosen_and_what_is_named() -> None:
     # There is drift without a change, too: what the specs say again is what somebody changed it to.
     whole = draft({"a": "", "b": "a", "c": ""}, drifting="abcdxy")
     assert names(select(whole, ["price.b", "price.x"])) == ("ab", "ab", "abx")
+
+
+def test_thousands_that_need_one_each_are_selected_in_a_moment() -> None:
+    # Looking through all steps for each of them would take minutes.
+    pairs = 20_000
+    needs = {f"need{n}": list[str]() for n in range(pairs)} | {f"row{n}": [f"need{n}"] for n in range(pairs)}
+    part = select(draft(needs), ["price.row*"])
+    assert (len(part.changes), len(part.steps)) == (2 * pairs, 2 * pairs)
 
 
 def test_without_globs_the_draft_is_untouched() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.core.journal import Event, Record, Run
-from reconciler.core.values import Value
 from reconciler.errors import OutcomeUnknown
-from reconciler.ports.billing import Answer, BillingApi, always
+from reconciler.ports.billing import BillingApi
 from reconciler.ports.ledger import Ledger
 from tests.account import Account
+from tests.relay import Relay
 
 
 class Killed(BaseException):
@@ -52,41 +53,23 @@ class Death:
             raise Killed
 
 
-class MortalApi:
+class MortalApi(Relay):
     """A billing API that only a living process can use."""
 
     def __init__(self, inner: BillingApi, death: Death) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._death = death
 
-    @property
-    def api_version(self) -> str:
-        return self._inner.api_version
-
-    @property
-    def livemode(self) -> bool:
-        return self._inner.livemode
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Value],
-        *,
-        idempotency_key: str | None = None,
-        before_send: Callable[[], None] = always,
-    ) -> Answer:
+    @contextmanager
+    def around(self, method: str, path: str) -> Iterator[None]:
         self._death.live()
-        if method == "get":
-            return self._inner.request(method, path, params)
-        if self._death.strikes(Moment.UNSENT):
+        if method != "get" and self._death.strikes(Moment.UNSENT):
             self._death.die()
-        answer = self._inner.request(method, path, params, idempotency_key=idempotency_key, before_send=before_send)
-        if self._death.strikes(Moment.COMMITTED):
+        yield
+        if method != "get" and self._death.strikes(Moment.COMMITTED):
             self._death.die()
-        if self._death.strikes(Moment.DROPPED):
+        if method != "get" and self._death.strikes(Moment.DROPPED):
             raise OutcomeUnknown("no answer in time")
-        return answer
 
 
 class MortalLedger:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.matrix import Resume, Undisturbed, cells_of, try_cells
+from tests.crash.matrix import Resume, Undisturbed, Wreck, assert_converges, cells_of, try_cells
 from tests.crash.mortal import Moment
 from tests.crash.scenario import Scenario
 
@@ -15,7 +15,10 @@ from tests.crash.scenario import Scenario
 def test_apply_that_was_cut_short_is_finished_and_does_nothing_twice(
     scenario: Scenario, told: Undisturbed, moment: Moment, folder: Path
 ) -> None:
-    assert try_cells(cells_of(scenario, told, moment, folder)) == len(told.sent) * len(Resume)
+    def go_on(wreck: Wreck, resume: Resume, at: Path) -> None:
+        assert_converges(scenario, wreck, resume, told, at)
+
+    assert try_cells(cells_of(scenario, told.sent, moment, folder, go_on)) == len(told.sent) * len(Resume)
 
 
 def test_scenario_holds_every_sort_of_step(scenario: Scenario) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import shutil
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,8 @@ from reconciler.core.journal import fold
 from reconciler.core.results import Outcome
 from reconciler.store.binding_tables import MAPPED_PRODUCTS, RESOURCES
 from tests.account import Account, new_world, specs_of
-from tests.crash.matrix import Resume, Wreck, try_cells, wrecked
-from tests.crash.mortal import Death, Moment
+from tests.crash.matrix import Resume, Wreck, cells_of, try_cells
+from tests.crash.mortal import Moment
 from tests.crash.scenario import GUARDS, Scenario, complete
 
 BEFORE: dict[str, dict[str, Any]] = {
@@ -116,14 +114,10 @@ def test_what_lives_in_the_store_arrives_whatever_happens(
 ) -> None:
     sent, expected = told
 
-    def cells() -> Iterator[tuple[str, Callable[[], None]]]:
-        for nth, step in enumerate(sent, start=1):
-            with wrecked(scenario, Death(nth, moment), folder / "wreck") as wreck:
-                for resume in Resume:
-                    cell = partial(goes_on, scenario, wreck, resume, expected, folder / "go")
-                    yield f"{step}, {moment}, {resume}", cell
+    def go_on(wreck: Wreck, resume: Resume, at: Path) -> None:
+        goes_on(scenario, wreck, resume, expected, at)
 
-    assert try_cells(cells()) == len(sent) * len(Resume)
+    assert try_cells(cells_of(scenario, sent, moment, folder, go_on)) == len(sent) * len(Resume)
 
 
 def test_the_scenario_holds_every_sort_of_step(scenario: Scenario) -> None:

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from reconciler.ports.billing import Answer, BillingApi
+from reconciler.ports.billing import BillingApi
+from tests.relay import Relay
 
 
-class Meddled:
+class Meddled(Relay):
     """An API at which something happens, once, before or after a request of this method and path."""
 
     def __init__(
-        self, api: BillingApi, method: str, path: str, happen: Callable[[], object], *, after: bool = False
+        self, inner: BillingApi, method: str, path: str, happen: Callable[[], object], *, after: bool = False
     ) -> None:
-        self._api = api
+        super().__init__(inner)
         self._at = (method, path)
         self._happen: Callable[[], object] | None = happen
         self._after = after
 
-    @property
-    def api_version(self) -> str:
-        return self._api.api_version
-
-    @property
-    def livemode(self) -> bool:
-        return self._api.livemode
-
-    def request(self, method: str, path: str, params: Any, **more: Any) -> Answer:
+    @contextmanager
+    def around(self, method: str, path: str) -> Iterator[None]:
         happen = self._happen if (method, path) == self._at else None
         if happen is not None:
             self._happen = None
         if happen is not None and not self._after:
             happen()
-        answer = self._api.request(method, path, params, **more)
+        yield
         if happen is not None and self._after:
             happen()
-        return answer
 
 
 def meddle(account: Any, method: str, path: str, happen: Callable[[], object], *, after: bool = False) -> None:

@@ -13,8 +13,8 @@ from reconciler.core.planfile import read_lines, write_lines
 from reconciler.core.results import Outcome
 from reconciler.engine import claims
 from reconciler.errors import StalePlan
-from reconciler.ports.billing import Answer
 from tests.engine.binding_account import KEY, BindingAccount, row, wanted
+from tests.engine.meddling import meddle
 
 
 @pytest.fixture
@@ -86,33 +86,6 @@ def test_a_customer_that_came_with_the_email_since_makes_the_creation_stale(acco
     assert account.held(one) == "u1"
 
 
-class SlowApi:
-    """An API before which something else happens, once, as a path is written to."""
-
-    def __init__(self, account: BindingAccount, happen: Any, seconds: int = 0) -> None:
-        self._account = account
-        self._api = account.api
-        self._happen = happen
-        self._seconds = seconds
-
-    @property
-    def api_version(self) -> str:
-        return self._api.api_version
-
-    @property
-    def livemode(self) -> bool:
-        return self._api.livemode
-
-    def request(self, method: str, path: str, params: Any, **more: Any) -> Answer:
-        answer = self._api.request(method, path, params, **more)
-        if method == "get" and path == "/v1/customers" and self._happen is not None:
-            happen, self._happen = self._happen, None
-            self._account.api = self._api
-            happen()
-            self._account.world.clock.advance(self._seconds)
-        return answer
-
-
 def test_an_email_is_looked_for_again_once_the_listing_is_old(
     account: BindingAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,7 +93,12 @@ def test_an_email_is_looked_for_again_once_the_listing_is_old(
     monkeypatch.setattr(claims, "FRESH_SECONDS", 5)
     specs = wanted([row("u1", email="kim@example.com", create={})])
     plan = account.plan(specs)
-    account.api = SlowApi(account, lambda: account.customer("kim@example.com"), seconds=10)
+
+    def happen() -> None:
+        account.customer("kim@example.com")
+        account.world.clock.advance(10)
+
+    meddle(account, "get", "/v1/customers", happen, after=True)
     (result,) = account.carry_out(plan, specs).results
     assert result.outcome is Outcome.STALE
     assert len(account.live("customer")) == 1

@@ -270,17 +270,16 @@ def test_another_customer_with_the_id_by_now_is_seen_in_the_listing(account: Bin
     assert stale == [("u5", f"{other} has u5 in its metadata by now, so {ids[5]} cannot have it")]
 
 
-def test_a_text_shows_ten_and_counts_the_rest_and_json_has_all(account: BindingAccount) -> None:
-    ids = [account.customer() for _ in range(30)]
-    refused = [row(f"bad{n}", customer=f"cus_bad{n}") for n in range(15)]
+def test_a_text_shows_twenty_and_counts_the_rest_and_json_has_all(account: BindingAccount) -> None:
+    ids = [account.customer() for _ in range(60)]
+    refused = [row(f"bad{n}", customer=f"cus_bad{n}") for n in range(55)]
     plan = account.plan(wanted([row(f"u{n:02}", customer=id) for n, id in enumerate(ids)] + refused))
     shown = render_text(plan, BY_NAME, color=False, width=160)
-    assert shown.count("~   bind customer_binding.") == 10
-    assert "... and 20 more customer_binding to bind" in shown
-    assert shown.count("!   refused customer_binding.") == 10
-    assert "... and 5 more of customer_binding" in shown
-    assert render_markdown(plan, BY_NAME).count("**bind** ") == 10
-    assert len(json.loads("".join(json_chunks(plan, BY_NAME)))["resource_changes"]) == 45
+    assert shown.count("~   bind customer_binding.") == 20
+    assert "... and 40 more customer_binding to bind" in shown
+    assert shown.count("!   refused customer_binding.") == 55
+    assert render_markdown(plan, BY_NAME).count("**bind** ") == 20
+    assert len(json.loads("".join(json_chunks(plan, BY_NAME)))["resource_changes"]) == 115
 
 
 def test_who_edited_a_binding_is_told_where_the_mirror_has_the_event(account: BindingAccount) -> None:

@@ -20,7 +20,7 @@ COUNT = 1_000
 
 def test_a_thousand_users_are_planned_from_the_mirror_bound_and_then_nothing_is_left(tmp_path: Path) -> None:
     account = BindingAccount(tmp_path / "store")
-    file = load_project(specs_in(tmp_path, people(account, COUNT)), environment=None, variables={}, var_files=())
+    file = load_project(specs_in(tmp_path, people(account.world, COUNT)), environment=None, variables={}, var_files=())
     customers = account.live("customer")
     emails = Counter(email_key(one["email"]) for one in customers if one["email"])
     alone = {one["id"] for one in customers if one["email"] and emails[email_key(one["email"])] == 1}

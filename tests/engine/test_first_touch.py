@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from reconciler.emulator.faults import Fault, FaultKind
 from reconciler.engine.first_touch import BadEmail, BadExternalId
 from reconciler.errors import BillplanError, RemoteUnavailable, WrongTarget
 from reconciler.mirrored import BY_NAME
-from reconciler.ports.billing import Answer
 from reconciler.ports.mirror import Put
 from tests.account import Account
 from tests.crash.real_time import lease_in_real_time
@@ -35,6 +34,7 @@ from tests.engine.touching import (
     sync_and_learn,
 )
 from tests.mirror.syncing import change, mirror_of, run_sync
+from tests.relay import Relay
 
 
 @pytest.fixture
@@ -199,21 +199,21 @@ def test_a_customer_that_another_caller_took_meanwhile_is_a_conflict(account: Ac
     assert list(app.store.all()) == ["u9"]
 
 
-class Interrupted:
+class Interrupted(Relay):
     """Stripe, but before a method on a customer something happens: somebody claims it, or the process dies."""
 
     def __init__(self, account: Account, method: str) -> None:
+        super().__init__(account.api)
         self._account = account
         self._method = method
-        self.api_version = account.api.api_version
-        self.livemode = account.api.livemode
 
-    def request(self, method: str, path: str, params: Mapping[str, Any], **options: Any) -> Answer:
+    @contextmanager
+    def around(self, method: str, path: str) -> Iterator[None]:
         if method == self._method and path.startswith("/v1/customers/"):
             if method == "post":
                 raise KeyboardInterrupt
             store_of(self._account).claim("u9", path.rpartition("/")[2], BoundBy.PLAN, 1)
-        return self._account.api.request(method, path, params, **options)
+        yield
 
 
 def test_a_process_that_dies_before_its_write_leaves_the_binding(account: Account, app: Application) -> None:

@@ -57,9 +57,9 @@ class Mirroring(Account):
         )
         sync(ports, SyncOptions(pins=self.pins, who="a test", objects=objects, **options))
 
-    def see(self, bodies: Bodies, mode: RefreshMode) -> Plan:
+    def see(self, bodies: Bodies, mode: RefreshMode, **more: Any) -> Plan:
         """Plan at this very second."""
-        options = PlanOptions(pins=self.pins, guards=Guards(allow=("irreversible:*",)), refresh=mode)
+        options = PlanOptions(pins=self.pins, guards=Guards(allow=("irreversible:*",)), refresh=mode, **more)
         return make_plan(specs_of(bodies), self.outside, options)
 
     def requests(self) -> list[str]:

@@ -118,6 +118,18 @@ def test_the_mirror_counts_as_live_lists_do(account: Mirroring, seed: int) -> No
         assert count == sum(id in products for products in held.values())
 
 
+def test_a_plan_that_is_not_to_count_use_asks_for_no_subscriptions_and_plans_the_same(account: Mirroring) -> None:
+    account.converge(SPECS)
+    subscribe(account, 2, "pro")
+    whole = account.see(NARROWED, RefreshMode.LIVE)
+    account.requests()
+    plan = account.see(NARROWED, RefreshMode.LIVE, count_use=False)
+    assert "GET /v1/subscriptions" not in account.requests()
+    assert plan.product_use is None
+    assert plan.steps == whole.steps
+    assert plan.changes == tuple(replace(change, notes=()) for change in whole.changes)
+
+
 def test_a_project_without_mappings_asks_for_no_subscriptions_and_shows_nothing(account: Mirroring) -> None:
     bodies = {a: b for a, b in SPECS.items() if not a.startswith("product_mapping")}
     account.converge(bodies)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,17 +14,17 @@ from reconciler.core.holder import Holder
 from reconciler.core.journal import Event, fold
 from reconciler.core.plan import Plan
 from reconciler.core.results import Outcome
-from reconciler.core.values import Value
 from reconciler.emulator.faults import Phase
 from reconciler.emulator.key import Key
 from reconciler.emulator.message import Request
 from reconciler.engine.sight import FRESH_SECONDS
 from reconciler.errors import LockHeld, LockLost, RemoteRejected, RemoteUnavailable
-from reconciler.ports.billing import Answer, BillingApi, always
+from reconciler.ports.billing import BillingApi
 from reconciler.ports.lock import HeldLock
 from tests.account import KEY, Account, Bodies
 from tests.crash.matrix import assert_second_apply_sends_nothing, writes
 from tests.crash.real_time import lease_in_real_time
+from tests.relay import Relay
 
 MANY: dict[str, dict[str, Any]] = {
     **{f"product.p{n}": {"name": f"P{n}"} for n in range(12)},
@@ -36,33 +36,18 @@ RATES: dict[str, dict[str, Any]] = {
 Strike = Callable[[str, str], None]
 
 
-class StruckApi:
+class StruckApi(Relay):
     """A billing API that calls a function before each request; what that raises comes instead of an answer."""
 
     def __init__(self, inner: BillingApi, before: Strike, after: Strike = lambda method, path: None) -> None:
-        self._inner, self._before, self._after = inner, before, after
+        super().__init__(inner)
+        self._before, self._after = before, after
 
-    @property
-    def api_version(self) -> str:
-        return self._inner.api_version
-
-    @property
-    def livemode(self) -> bool:
-        return self._inner.livemode
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Value],
-        *,
-        idempotency_key: str | None = None,
-        before_send: Callable[[], None] = always,
-    ) -> Answer:
+    @contextmanager
+    def around(self, method: str, path: str) -> Iterator[None]:
         self._before(method, path)
-        answer = self._inner.request(method, path, params, idempotency_key=idempotency_key, before_send=before_send)
+        yield
         self._after(method, path)
-        return answer
 
 
 class FragileLocks:

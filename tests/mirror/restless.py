@@ -6,21 +6,22 @@ In one thread a run is the same again for the same seed: `inline` makes all that
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
 import pytest
 
-from reconciler.core.values import Value
 from reconciler.emulator.faults import Fault, FaultKind
 from reconciler.emulator.history import happen
 from reconciler.emulator.table import Table
 from reconciler.emulator.world import World
 from reconciler.engine.windows import Windows
 from reconciler.mirrored import MIRRORED
-from reconciler.ports.billing import Answer, BillingApi, always
+from reconciler.ports.billing import BillingApi
+from tests.relay import Relay
 
 # Some seconds are crowded, and some requests take long.
 PAUSES = (0, 0, 0, 0, 1, 1, 2, 7, 45)
@@ -32,41 +33,25 @@ LAG = 50
 MOST = 15
 
 
-class RestlessApi:
+class RestlessApi(Relay):
     """A billing API behind which the world goes on; safe from several threads, but for what it draws by lot."""
 
     def __init__(self, inner: BillingApi, world: World, random: Random, *, lags: bool = False) -> None:
-        self._inner = inner
+        super().__init__(inner)
         self._world = world
         self._random = random
         self._lags = lags
         self._seen: tuple[int, dict[str, Table]] | None = None
         self.left = MOST
 
-    @property
-    def api_version(self) -> str:
-        return self._inner.api_version
-
-    @property
-    def livemode(self) -> bool:
-        return self._inner.livemode
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Value],
-        *,
-        idempotency_key: str | None = None,
-        before_send: Callable[[], None] = always,
-    ) -> Answer:
+    @contextmanager
+    def around(self, method: str, path: str) -> Iterator[None]:
         self.stir()
         with self._world.lock:
             self._world.faults.registered = self._lag() if self._lags and path in LAGGING else []
-            answer = self._inner.request(method, path, params)
+            yield
             self._world.faults.registered = []
         self.stir()
-        return answer
 
     def stir(self) -> None:
         """Let time pass, and things happen."""

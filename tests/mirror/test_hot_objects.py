@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -10,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from reconciler.core.values import Value
 from reconciler.errors import RemoteRejected
-from reconciler.ports.billing import Answer, BillingApi, always
+from reconciler.ports.billing import BillingApi
 from tests.account import Account, new_world
 from tests.mirror.likeness import differences
 from tests.mirror.restless import in_turn
 from tests.mirror.syncing import mirror_of, move_in, run_sync
+from tests.relay import Relay
 
 BATCHES, BATCH, ROUNDS = 6, 15, 5
 OBJECTS = ("customer", "product", "price", "coupon", "subscription", "tax_rate")
@@ -80,27 +81,19 @@ class Hands:
             self.post(f"{path}/{id}", name=name)
 
 
-class Meddled:
+class Meddled(Relay):
     """A billing API with hands that act around each request of a sync."""
 
     def __init__(self, inner: BillingApi, hands: Hands, random: Random) -> None:
-        self._inner, self._hands, self._random = inner, hands, random
-        self.api_version, self.livemode = inner.api_version, inner.livemode
+        super().__init__(inner)
+        self._hands, self._random = hands, random
         self._left = 12
 
-    def request(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, Value],
-        *,
-        idempotency_key: str | None = None,
-        before_send: Callable[[], None] = always,
-    ) -> Answer:
+    @contextmanager
+    def around(self, method: str, path: str) -> Iterator[None]:
         self._stir()
-        answer = self._inner.request(method, path, params)
+        yield
         self._stir()
-        return answer
 
     def _stir(self) -> None:
         if self._left and self._random.random() < 0.3:

@@ -256,7 +256,7 @@ FILE_ERRORS: dict[str, tuple[str, str | bytes, str]] = {
     ),
     "a quote that is never closed": (
         USERS, 'external_id,email\nu1,"a@example.com\nu2,b@example.com\n',
-        "users.csv:3:1 BP1003 not CSV: unexpected end of data"
+        "users.csv:2:1 BP1003 not CSV: unexpected end of data"
         " | check the quotes around it: a quote inside quotes is written twice",
     ),
     "no file": (

@@ -37,6 +37,8 @@ specs: [specs, more/prices.yaml]
 guards:
   max_changes: 200
   max_retire_percent: 10
+  max_first_charges: {usd: 1000000, jpy: 0}
+  max_mrr_moved: {usd: 250000}
   kinds: {price: {max_retires: 3}}
   allow: ["irreversible:coupon.old_*"]
 vars: {region: eu, rate: 1.10}
@@ -69,6 +71,8 @@ def test_everything(workspace: Workspace) -> None:
     assert project.guards == Guards(
         max_changes=200,
         max_retire_percent=10,
+        max_first_charges={"usd": 1_000_000, "jpy": 0},
+        max_mrr_moved={"usd": 250_000},
         by_kind={"price": {"max_retires": 3}},
         allow=("irreversible:coupon.old_*",),
     )
@@ -144,6 +148,16 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             "billplan.yaml:4:10 BP1102 unknown key max_new_credit"
             " | this version has nothing that enforces it; leave it out",
             "billplan.yaml:4:41 BP1102 unknown key max_retire | did you mean max_retires?",
+        ],
+    ),
+    "ceilings of money": (
+        MINIMAL + "guards: {max_first_charges: {euro: 1, USD: 1, usd: 10.5, eur: -1}, max_mrr_moved: {}}\n",
+        [
+            "billplan.yaml:4:30 BP1103 max_first_charges: Stripe knows no currency 'euro' | did you mean eur?",
+            "billplan.yaml:4:39 BP1103 max_first_charges: Stripe knows no currency 'USD' | did you mean usd?",
+            "billplan.yaml:4:52 BP1103 usd: expected a whole number, found the number 10.5",
+            "billplan.yaml:4:63 BP1103 eur: -1 is below the minimum of 0",
+            "billplan.yaml:4:83 BP1103 max_mrr_moved: expected something, found an empty mapping",
         ],
     ),
     "a guard of an unknown kind": (

@@ -22,7 +22,7 @@ from tests.specfiles.workspace import Workspace, lines
 
 KNOWN = (
     "products, prices, coupons, promotion_codes, tax_rates, meters, features, product_mappings, customer_bindings, "
-    "customer_binding_sources, moved, removed"
+    "customer_binding_sources, subscription_migrations, moved, removed"
 )
 MOVED = "expected {from: ..., to: ...}"
 REMOVED = "expected {address: ..., action: ...}"
@@ -156,7 +156,8 @@ WRONG: dict[str, tuple[str, list[str]]] = {
             "specs/a.yaml:2:12 BP1015 '12pro' is not an address: it starts with a kind, such as price.pro_monthly",
             "specs/a.yaml:3:25 BP1015 prise.b: there is no kind prise | did you mean price?",
             "specs/a.yaml:4:12 BP1015 thing.a: there is no kind thing"
-            " | there are: product, price, coupon, promotion_code, tax_rate, meter, feature, product_mapping",
+            " | there are: product, price, coupon, promotion_code, tax_rate, meter, feature, product_mapping, "
+            "subscription_migration",
         ],
     ),
     "moves": (

@@ -12,7 +12,6 @@ from reconciler.core.bindings import Bound, BoundBy
 from reconciler.core.idempotency import Scope
 from reconciler.ports.bindings import Lesson
 from reconciler.store.database import Database
-from reconciler.store.location import Backend
 
 SCOPE = Scope(account="acct_1", livemode=False, project="acme")
 
@@ -25,10 +24,6 @@ def store(database: Database) -> Iterator[SqlBindings]:
 
 def one(external_id: str, customer: str, by: BoundBy, at: int) -> Bound:
     return Bound(external_id=external_id, customer=customer, by=by, at=at)
-
-
-def test_only_a_server_is_shared(database: Database, store: SqlBindings) -> None:
-    assert store.shared is (database.backend is Backend.POSTGRESQL)
 
 
 def test_a_reservation_keeps_both_sides_and_is_no_binding(store: SqlBindings) -> None:

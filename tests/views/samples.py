@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from reconciler.core.address import Address
@@ -323,3 +324,22 @@ def many(count: int) -> Plan:
         for n in range(count)
     )
     return Plan(header=header(), changes=(*creations, ARCHIVE_PRICE, CREATE_PRODUCT), steps=())
+
+
+def rows(kind: str, counts: Mapping[Action, int]) -> Plan:
+    """Make a plan over so many rows of a bulk kind for each action."""
+    changes = tuple(
+        Change(
+            address=Address(kind, "zuora", f"{action.value}_{n:06}"),
+            action=action,
+            change_class=ChangeClass.MONEY,
+            reason="declared, and not in Stripe yet",
+            refused="its start has passed" if action is Action.REFUSED else "",
+            hint="give it a later start_date" if action is Action.REFUSED else "",
+            after={"customer": f"cus_{n}", "start_date": 1_830_000_000},
+            source=SourceRange("migrations/zuora.csv", n + 2, 1),
+        )
+        for action, count in counts.items()
+        for n in range(count)
+    )
+    return Plan(header=header(), changes=changes, steps=())

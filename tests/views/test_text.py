@@ -206,8 +206,36 @@ def test_many_refusals_drifts_and_warnings_are_counted() -> None:
     warnings = (samples.WARNING,) * 500
     plan = Plan(header=samples.header(), changes=changes + final, steps=(), drift=drift, diagnostics=warnings)
     text = shown(plan)
-    assert text.count("... and 480 more") == 5
+    assert text.count("... and 480 more") == 4
+    assert text.count("!   refused coupon.c") == 200
+    assert "... and 300 more of coupon" in text
     assert "CANNOT BE APPLIED: 500 refusals" in text
+
+
+@pytest.mark.parametrize(("rows", "blocks"), [(50, 50), (51, 20), (3_000, 20)])
+@pytest.mark.parametrize("kind", ["subscription_migration", "customer_binding"])
+def test_of_rows_that_are_all_alike_the_first_stand_for_the_rest(kind: str, rows: int, blocks: int) -> None:
+    plan = samples.rows(kind, {Action.CREATE: rows, Action.UPDATE: 7, Action.REFUSED: 60})
+    text = shown(plan, 160)
+    assert text.count(f'+   create {kind}.zuora["') == blocks
+    assert text.count(f'~   update {kind}.zuora["') == 7
+    assert text.count(f'!   refused {kind}.zuora["') == 60
+    more = f"... and {rows - blocks:,} more {kind} to create; to see them all: billplan show PLAN --format json"
+    assert (more in text) == (rows > blocks)
+    assert text.count("... and ") == (rows > blocks)
+
+
+def test_of_thousands_of_refused_rows_two_hundred_are_shown_and_the_rest_counted() -> None:
+    text = shown(samples.rows("subscription_migration", {Action.REFUSED: 2_000}))
+    assert text.count("!   refused subscription_migration.") == 200
+    assert "... and 1,800 more of subscription_migration; to see them all: " in text
+    assert "CANNOT BE APPLIED: 2,000 refusals" in text
+
+
+def test_thousands_of_words_of_the_guards_are_counted() -> None:
+    text = shown(replace(samples.APPLICABLE, refusals=tuple(f"coupon.c{n} cannot be undone" for n in range(1_000))))
+    assert text.count("cannot be undone\n") == 200
+    assert "... and 800 more refusals" in text
 
 
 def test_errors_stand_before_warnings() -> None:
