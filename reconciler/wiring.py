@@ -27,6 +27,7 @@ from reconciler.adapters.system_clock import SystemClock
 from reconciler.core.bindings import KIND as BINDING
 from reconciler.core.idempotency import Scope
 from reconciler.core.kind import Kind
+from reconciler.core.migrations import KIND as MIGRATION
 from reconciler.core.migrations import SourceAccount
 from reconciler.core.values import Secret
 from reconciler.engine.first_touch import Bindings
@@ -165,7 +166,13 @@ class Wiring:
             facts=lambda scope: (
                 SqlCustomerFacts(self.database, scope.account, scope.livemode) if self.has_store() else None
             ),
+            scheduled_before=self._scheduled_before,
         )
+
+    def _scheduled_before(self, scope: Scope) -> bool:
+        if not self.has_store():
+            return False
+        return bool(self.ledger.applied(scope.account, scope.livemode, scope.project, kind=MIGRATION))
 
     @property
     def kinds(self) -> Mapping[str, Kind]:

@@ -46,13 +46,14 @@ def steps(readme: str) -> list[tuple[str, str]]:
     return found
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+def free_ports() -> tuple[int, int]:
+    with socket.socket() as one, socket.socket() as other:
+        for taken in (one, other):
+            taken.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1]), int(other.getsockname()[1])
 
 
-def environ(folder: Path, port: int) -> dict[str, str]:
+def environ(folder: Path, ports: tuple[int, int]) -> dict[str, str]:
     """What a person has who has just installed billplan."""
     folder.mkdir()
     for name, arguments in PROGRAMS.items():
@@ -60,7 +61,8 @@ def environ(folder: Path, port: int) -> dict[str, str]:
         (folder / name).chmod(0o755)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("STRIPE_", "BILLPLAN_"))}
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    return {**kept, "PATH": path, "PORT": str(port), "NO_COLOR": "1", "COLUMNS": "100"}
+    port, old_port = map(str, ports)
+    return {**kept, "PATH": path, "PORT": port, "OLD_PORT": old_port, "NO_COLOR": "1", "COLUMNS": "100"}
 
 
 def walked(commands: list[str], folder: Path, environ: dict[str, str]) -> tuple[int, list[str]]:
@@ -104,18 +106,19 @@ def missing(shown: str, output: str) -> str | None:
 
 @pytest.mark.parametrize("name", WALKED)
 def test_a_walk_through_runs_as_it_is_written(name: str, tmp_path: Path) -> None:
-    folder, port = tmp_path / name, free_port()
+    folder, ports = tmp_path / name, free_ports()
     shutil.copytree(EXAMPLES / name, folder, ignore=shutil.ignore_patterns(".billplan"))
     told = steps((EXAMPLES / name / "README.md").read_text(encoding="utf-8"))
-    code, outputs = walked([commands for commands, _ in told], folder, environ(tmp_path / "bin", port))
+    code, outputs = walked([commands for commands, _ in told], folder, environ(tmp_path / "bin", ports))
     whole = "\n".join(outputs)
     for (commands, shown), output in zip(told, outputs, strict=False):
         assert missing(shown, output) is None, f"{commands}\nshows:\n{output}"
     assert (code, len(outputs)) == (0, len(told)), whole
     assert "Traceback" not in whole
     assert not re.search(r"[a-z]{2,}@example\.com", whole), "an e-mail address was shown"
-    with socket.socket() as asked:
-        assert asked.connect_ex(("127.0.0.1", port)) != 0, "the emulator is still there"
+    for port in ports:
+        with socket.socket() as asked:
+            assert asked.connect_ex(("127.0.0.1", port)) != 0, "the emulator is still there"
 
 
 def went_on(desk: Desk, name: str, readme: str) -> None:

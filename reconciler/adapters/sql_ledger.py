@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, insert, select, true, update
 
 from reconciler.core.journal import Event, Record, Run
 from reconciler.errors import StoreError
@@ -87,10 +87,12 @@ class SqlLedger:
             row = connection.execute(query).one_or_none()
         return None if row is None else Run(**row._mapping)
 
-    def applied(self, account: str, livemode: bool, project: str) -> dict[str, str]:
-        """The remote id that each address has by its last success; what left in an apply is not among them."""
+    def applied(self, account: str, livemode: bool, project: str, *, kind: str = "") -> dict[str, str]:
+        """The remote id that each address, or each of a kind, has by its last success; what left in an apply is not
+        among them."""
         succeeded = (
             _of_target(account, livemode, project),
+            RECORDS.c.address.startswith(f"{kind}.", autoescape=True) if kind else true(),
             RECORDS.c.event == Event.SUCCEEDED.value,
             RECORDS.c.remote_id.is_not(None),
         )

@@ -10,11 +10,12 @@ from reconciler.cli.apply import ask, need_terminal, show_plan, teller
 from reconciler.cli.options import Call, project_options
 from reconciler.core.changes import Action
 from reconciler.core.roll_back import RollBackScope, Spared
+from reconciler.core.suggest import suggestion
 from reconciler.engine.apply import Applied
 from reconciler.engine.migrating import Migrations
 from reconciler.engine.roll_back import RollBack
-from reconciler.errors import PartialApply
-from reconciler.project import Consent
+from reconciler.errors import BillplanError, PartialApply
+from reconciler.project import Consent, Project
 from reconciler.views.migration_roll_back import ended_document, ended_lines, meant_lines
 
 
@@ -31,6 +32,7 @@ def cancel_command(
     """Cancel every schedule of the migration NAME that has not started, or those of a batch or of some rows.
 
     It is planned, shown, asked for and applied as if the block said  state: canceled. What has started stays.
+    A NAME that no block declares any more is what its rows left behind.
 
     \b
     Exit codes: 0 all is canceled, 1 error, 3 wrong target, 4 refused by a guard,
@@ -45,6 +47,8 @@ def cancel_command(
     with call.project() as project:
         migrations = project.migrations_within(consent)
         meant = migrations.plan_roll_back(scope)
+        if meant.plan.empty and not migrations.declares(name):
+            raise _nothing_left(project, name)
         _show(call, meant)
         applied = Applied(results=())
         if not meant.plan.empty:
@@ -53,7 +57,7 @@ def cancel_command(
                 ask(meant.plan)
             applied = project.apply(meant.plan, consent=consent, on_result=teller(call))
         failed = _failed(scope, meant, applied, migrations)
-        attempt = next(m.attempt for m in project.specs.migrations.migrations if m.name == name)
+        attempt = next((m.attempt for m in project.specs.migrations.migrations if m.name == name), None)
     undone = {result.step.address for result in applied.results if not result.good}
     canceled = sum(c.action is Action.RETIRE and c.address not in undone for c in meant.plan.changes)
     if call.form == "json":
@@ -61,6 +65,12 @@ def cancel_command(
     else:
         click.echo("\n".join(ended_lines(scope, meant.view, canceled, failed, attempt)))
     return PartialApply.exit_code if failed else 0
+
+
+def _nothing_left(project: Project, name: str) -> BillplanError:
+    hint = suggestion(name, [one.name for one in project.specs.migrations.migrations])
+    message = f"no migration {name!r} is declared, and nothing that can be canceled is left of one"
+    return BillplanError(message, hint=hint or f"billplan migrations status {name} says what is left of it")
 
 
 def _show(call: Call, meant: RollBack) -> None:

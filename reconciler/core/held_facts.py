@@ -8,6 +8,7 @@ from reconciler.core.address import Address, parse_address
 from reconciler.core.migration_facts import Held
 from reconciler.core.migrations import ATTEMPT, BATCH, KIND, SOURCE, WantedMigrations
 from reconciler.core.phase_shape import phase_shape
+from reconciler.core.sent_terms import SentTerms, sent_terms
 from reconciler.core.values import Value
 
 SCHEDULE, SUBSCRIPTION = "subscription_schedule", "subscription"
@@ -34,6 +35,7 @@ class HeldReading:
                 self._keys.setdefault(migration.key, {}).update((row.key, row.key) for row in migration.rows)
         self._sets: dict[tuple[str, ...], tuple[frozenset[str], frozenset[str]]] = {}
         self._texts: dict[str, str] = {}
+        self._sent: dict[SentTerms, SentTerms] = {}
         self._inline: dict[str, str] = {}
         self.unknown: set[str] = set()
 
@@ -66,12 +68,19 @@ class HeldReading:
             subscription=(_id(raw.get("subscription")) or raw.get("released_subscription")) if schedule else None,
             source=str(metadata.get(SOURCE) or ""),
             shape=phase_shape(_start(raw), raw["phases"]) if address is not None and _waits(raw) else None,
+            sent=self._terms(raw) if schedule and (address is not None or keys) else None,
             as_of=as_of,
         )
         if not whole and held.billing and address is None:
             # A row of ours says itself what it sells.
             self.unknown.add(held.id)
         return held
+
+    def _terms(self, raw: Mapping[str, Value]) -> SentTerms | None:
+        if not raw.get("phases"):
+            return None
+        sent = sent_terms(raw["phases"], raw.get("end_behavior"))
+        return self._sent.setdefault(sent, sent)
 
     def _once(self, text: Value) -> str:
         return self._texts.setdefault(str(text), str(text))

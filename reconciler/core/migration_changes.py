@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.core.address import Address
 from reconciler.core.changes import Action, Change, FieldDiff
@@ -14,6 +14,7 @@ from reconciler.core.migration_facts import Held
 from reconciler.core.migration_steps import PAYER
 from reconciler.core.migrations import Fault, Item, Row, Terms
 from reconciler.core.resources import MARK_DIGEST
+from reconciler.core.sent_terms import term_diffs
 from reconciler.core.types import show_moment
 from reconciler.core.values import Value
 
@@ -22,11 +23,13 @@ _START = "start_date"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What a change says besides what the row is: why, in which batch it is, and whether it moves money."""
+    """What a change says besides what the row is: why, in which batch it is, whether it moves money, and what specs
+    call the ids of prices and coupons."""
 
     reason: str
     batch: str = ""
     money: bool = True
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 def scheduled(row: Row, address: Address, course: Course, told: Told) -> Change:
@@ -44,10 +47,11 @@ def scheduled(row: Row, address: Address, course: Course, told: Told) -> Change:
 
 
 def changed(row: Row, address: Address, course: Course, held: Held, told: Told, digest: str) -> Change:
-    """Say that a schedule which has not started is changed. What it was is known by its digest alone, and its start."""
+    """Say that a schedule which has not started is changed, with what it was told before as far as it shows that."""
     adopts, start = held.address is None, row.terms.start if row.terms is not None else held.start
     diffs = [FieldDiff(name=_START, before=show_moment(held.start), after=show_moment(start))]
     diffs = diffs if held.start != start else []
+    diffs += term_diffs(held.sent, course.phases, course.end_behavior, told.names)
     if held.digest != digest:
         diffs.append(FieldDiff(name=MARK_DIGEST, before=held.digest or None, after=digest))
     return Change(

@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from reconciler.core.address import Address
 from reconciler.core.migrations import Named
+from reconciler.core.sent_terms import SentTerms
 from reconciler.core.source_facts import SourceFacts
 from reconciler.core.values import Ref
 
@@ -85,7 +86,7 @@ class Held:
     is about, `prices` the ids of their prices, in all phases of a schedule. `schedule` is that of a subscription which
     has one, `subscription` the other way round, also where it was released. `source` is what the marker says of the
     subscription that it replaces in another account, as `acct_.../sub_...`. `shape` is that of the phases of a schedule
-    that has not started.
+    that has not started, and `sent` what those of a row's schedule say.
     """
 
     object: str
@@ -106,6 +107,7 @@ class Held:
     subscription: str | None = None
     source: str = ""
     shape: int | None = None
+    sent: SentTerms | None = None
     as_of: int = 0
 
     @property

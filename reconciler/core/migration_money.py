@@ -111,13 +111,13 @@ class MigrationMoney:
     """One migration of a plan.
 
     `moved` is what the rows come to a month, by currency, whose phases this plan writes: those that it schedules or
-    changes, and adopted ones that have not started. `in_all` is the same of all rows that are not failed, canceled
-    or ended, save `not_laid` ones: they are live or scheduled, and nobody worked out their course again. `charges`
-    are the first charges of what is moved, by day and currency; `uncharged` rows of it are never charged.
-    `first_start` and `last_start` are when it goes live: until its start a row can be canceled. `compared` is
-    against the source, where the rows tell (`not_compared`: they do not, or an amount is unknown); `biggest` the
-    largest of these differences. `faults` counts the failed rows by reason; one that has several is counted with
-    each.
+    changes, and adopted ones that have not started; what ends with its first period adds nothing. `in_all` is the
+    same of all rows that are not failed, canceled or ended, save `not_laid` ones: they are live or scheduled, and
+    nobody worked out their course again. `charges` are the first charges of what is moved, by day and currency;
+    `uncharged` rows of it are never charged. `first_start` and `last_start` are when it goes live: until its start a
+    row can be canceled. `compared` is against the source, where the rows tell (`not_compared`: they do not, or an
+    amount is unknown); `biggest` the largest of these differences. `faults` counts the failed rows by reason; one that
+    has several is counted with each.
     """
 
     migration: str

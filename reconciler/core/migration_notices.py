@@ -19,7 +19,7 @@ CHECK, BLOCK_CHANGED, AT_REST, BEGUN, TOO_LATE, KEPT, ORPHANS, REMOVED = (
     "BP1717",
     "BP1718",
 )
-DOUBLED, LOST, TWICE, EDITED = "BP1719", "BP1720", "BP1721", "BP1722"
+DOUBLED, LOST, TWICE, EDITED, UNDECLARED = "BP1719", "BP1720", "BP1721", "BP1722", "BP1723"
 
 
 # What is said of counted rows, by code: what they are, and the way out.

@@ -5,6 +5,7 @@ Pure, linear in what the account has.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from reconciler.core.changes import Change
 from reconciler.core.diagnostics import Diagnostic, Severity
 from reconciler.core.migration_changes import canceled, let_go
 from reconciler.core.migration_facts import AccountFacts, Held
-from reconciler.core.migration_notices import ORPHANS, REMOVED
+from reconciler.core.migration_notices import ORPHANS, REMOVED, UNDECLARED
 from reconciler.core.migration_steps import MigrationSteps
 from reconciler.core.migrations import KIND, Fault, Migration
 from reconciler.core.resources import Removed
@@ -107,22 +108,30 @@ class Orphans:
                 diagnostics.extend(_too_late(entry, address, one))
 
     def _roll_back(self, migration: Migration, rest: dict[Address, list[Held]], steps: MigrationSteps) -> list[Change]:
-        found = []
+        found: list[Change] = []
         for address in [a for a in rest if a.name == migration.name]:
+            stays = []
             for one in rest[address]:
                 if one.waiting and cancel_target(address, one, self._facts, steps, _UNDO).planned:
                     reason = "state: canceled; no row declares it any more"
                     found.append(canceled(address, one, reason, migration.source))
-            rest[address] = [one for one in rest[address] if not one.waiting]
+                else:
+                    stays.append(one)
+            # What cannot be canceled is told with the other orphans: it starts.
+            rest[address] = stays
         return found
 
     def _told(self, rest: Mapping[Address, Sequence[Held]]) -> Iterator[Diagnostic]:
-        """Tell of schedules that nobody declares, by migration; subscriptions that go on by themselves are no news."""
+        """Tell of schedules that nobody declares, by migration; of subscriptions that go on by themselves only where
+        other rows are declared still: a migration that is over may leave the specs."""
         by_name: dict[str, list[tuple[Address, Held]]] = {}
         for address, held in rest.items():
             for one in held:
                 if one.object == SCHEDULE:
                     by_name.setdefault(address.name, []).append((address, one))
+        begun = Counter(a.name for a, held in rest.items() if held and all(one.object != SCHEDULE for one in held))
+        for name in sorted({address.name for address in self._declared} & begun.keys()):
+            yield _going_on(name, begun[name])
         for name, found in sorted(by_name.items()):
             yield _orphaned(name, sorted(found, key=lambda pair: (not pair[1].waiting, pair[0])))
 
@@ -132,6 +141,17 @@ def _named(address: Address, rest: Mapping[Address, Sequence[Held]]) -> list[Add
     if address.key is not None:
         return [address] if address in rest else []
     return [one for one in rest if one.name == address.name]
+
+
+def _going_on(name: str, count: int) -> Diagnostic:
+    rows = "1 row that has started is" if count == 1 else f"{count:,} rows that have started are"
+    return Diagnostic(
+        code=UNDECLARED,
+        summary=f"subscription_migration.{name}: {rows} declared no more: nothing is done about "
+        f"{'it' if count == 1 else 'them'}",
+        severity=Severity.WARNING,
+        hint="declare them again, so that they are verified; removed: with  action: forget  lets them go",
+    )
 
 
 def _orphaned(name: str, found: Sequence[tuple[Address, Held]]) -> Diagnostic:

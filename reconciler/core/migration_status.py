@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from reconciler.core.address import Address
 from reconciler.core.batches import is_released
-from reconciler.core.deadline import deadline_of
+from reconciler.core.deadline import HOUR, deadline_of
 from reconciler.core.locate import Moves
 from reconciler.core.migration_facts import AccountFacts, Held
 from reconciler.core.migration_orphans import Orphans
@@ -38,9 +38,9 @@ class BatchStatus:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MigrationStatus:
     """One migration. `first_start` and `last_start` are those of scheduled rows; until `cancel_until` all of them can
-    be canceled that can be now, and `too_late` of them start within minutes. `waits_until` is when the first row is due
-    that becomes a subscription at its start; `overdue` of these have come and wait for an apply, the longest since
-    `overdue_since`. `orphans` carry the marker of rows that are declared no more."""
+    be canceled that can be now, some until `last_cancel`, and for `too_late` of them it is over. `waits_until` is when
+    the first row is due that becomes a subscription at its start; `overdue` of these have come and wait for an apply,
+    the longest since `overdue_since`. `orphans` carry the marker of rows that are declared no more."""
 
     migration: Migration
     batches: tuple[BatchStatus, ...]
@@ -48,6 +48,7 @@ class MigrationStatus:
     first_start: int | None = None
     last_start: int | None = None
     cancel_until: int | None = None
+    last_cancel: int | None = None
     too_late: int = 0
     waits_until: int | None = None
     overdue: int = 0
@@ -69,8 +70,9 @@ def status_of(migration: Migration, planned: Iterable[PlannedRow], facts: Accoun
     for one in rows:
         counts.setdefault(one.batch, Counter())[one.standing] += 1
     now = facts.now
-    starts = sorted(_held(one).start for one in rows if one.standing is RowStanding.SCHEDULED)
-    open_until = [deadline for start in starts if (deadline := deadline_of(start)) > now]
+    scheduled = [_held(one) for one in rows if one.standing is RowStanding.SCHEDULED]
+    starts = sorted(held.start for held in scheduled)
+    open_until = [until for held in scheduled if (until := _cancel_until(held)) > now]
     begins = [one.course.start for one in rows if one.standing is RowStanding.WAITING and one.course is not None]
     late = [one.course.start for one in rows if _overdue(one, now) and one.course is not None]
     reasons = Counter(reason for one in rows for reason in {fault.reason for fault in one.faults})
@@ -84,6 +86,7 @@ def status_of(migration: Migration, planned: Iterable[PlannedRow], facts: Accoun
         first_start=min(starts, default=None),
         last_start=max(starts, default=None),
         cancel_until=min(open_until, default=None),
+        last_cancel=max(open_until, default=None),
         too_late=len(starts) - len(open_until),
         waits_until=min(begins, default=None),
         overdue=len(late),
@@ -96,6 +99,11 @@ def _held(one: PlannedRow) -> Held:
     if one.held is None:
         raise ValueError(f"{one.row.key!r} is {one.standing}, and nothing is there of it")
     return one.held
+
+
+def _cancel_until(held: Held) -> int:
+    """Until when a schedule can be canceled: earlier where a subscription at its source must be told to go on."""
+    return held.start - HOUR if held.source else deadline_of(held.start)
 
 
 def _overdue(one: PlannedRow, now: int) -> bool:

@@ -143,7 +143,8 @@ class _Sum:
         if course is None:
             return
         sums = into.setdefault(course.currency, [0, 0, 0])
-        if course.period_amount is not None:
+        # What ends with its first period recurs for nobody.
+        if course.period_amount is not None and course.renews is not None:
             sums[0] += monthly(course.period_amount, course.interval, course.interval_count)
         sums[1] += 1
         sums[2] += course.period_amount is None

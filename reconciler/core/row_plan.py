@@ -45,7 +45,7 @@ from reconciler.core.placed_rows import PlacedRow
 from reconciler.core.row_adoption import adopted, adopts_other, coupon_at_risk
 from reconciler.core.row_checks import RowChecks, Subject, Verdict, twice_fault
 from reconciler.core.row_course import lay_course, lay_subscription
-from reconciler.core.row_doubles import in_yaml
+from reconciler.core.row_refusals import another_customer, begun_already, period_over
 from reconciler.core.row_standing import RowStanding
 from reconciler.core.source_plan import SourcePlanning, Word, cancel_target, source_ends
 from reconciler.core.types import show_moment
@@ -159,7 +159,7 @@ class RowPlanning:
         params, course = lay_subscription(self._migration, row, self._facts, marks)
         # From the anchor on, a period would have begun that nobody is charged for.
         deadline = deadline_of(course.anchor or course.start)
-        faults = (_period_over(course.anchor or course.start),) if deadline <= now else ()
+        faults = (period_over(course.anchor or course.start),) if deadline <= now else ()
         subject = Subject(row=row, address=one.address, place=one.place, at_start=True)
         verdict = self._judged(one, subject, faults)
         if verdict.faults:
@@ -193,7 +193,7 @@ class RowPlanning:
         if row.terms is None or row.faults or other is not None:
             return self._refused(one, (*row.faults, *((other,) if other is not None else ())))
         if held.customer != row.terms.customer:
-            return self._refused(one, (_another_customer(held, row.terms.customer, one.address),))
+            return self._refused(one, (another_customer(held, row.terms.customer, one.address),))
         source = self._sources.judge(one, held)
         if source.fault is not None:
             return self._refused(one, (source.fault,))
@@ -264,7 +264,8 @@ class RowPlanning:
         own = held.address is not None
         marks = self._marks(one, held.attempt if own else self._migration.attempt)
         self._ledger.steps.change(self._migration, row, course, held, marks)
-        told = Told(reason=reason, batch=one.batch, money=not (own and reason.startswith("renamed from ")))
+        money = not (own and reason.startswith("renamed from "))
+        told = Told(reason=reason, batch=one.batch, money=money, names=self._names(row))
         change = changed(row, one.address, course, held, told, str(marks["billplan_digest"]))
         self._put(change, self._sources.end(one, course.start, (f"{one.address}/update",)))
         return self._planned(one, RowStanding.SCHEDULED, course, verdict, held)
@@ -283,7 +284,7 @@ class RowPlanning:
         """Leave what has started alone, and refuse what would change it."""
         said, other = read_digest(one.place.digest), adopts_other(one.row, one.place)
         if said is not None and said[0] != self._row_mark(one.row):
-            return self._refused(one, (*one.row.faults, _begun_already(one)))
+            return self._refused(one, (*one.row.faults, begun_already(one, self._lay(one)[0], self._names(one.row))))
         if other is not None:
             return self._refused(one, (other,))
         if said is not None and said[1] != self._block:
@@ -329,8 +330,12 @@ class RowPlanning:
         """A row that nothing is done about; its course is worked out where that is wished."""
         standing = one.place.standing or RowStanding.NOT_RELEASED
         course = self._lay(one)[0] if standing in self._wishes.laid else None
-        if course is not None and one.place.schedule is not None and course.differs_from(one.place.schedule.shape):
-            self.notices.count(EDITED, one.row)
+        schedule = one.place.schedule
+        # A row that was changed itself, and is not sent any more, has other phases by that alone.
+        if course is not None and schedule is not None and course.differs_from(schedule.shape):
+            said = (self._row_mark(one.row), self._block)
+            if read_digest(schedule.digest) == said:
+                self.notices.count(EDITED, one.row)
         return self._planned(one, standing, course, Verdict(), one.place.held)
 
     def _refused(self, one: PlacedRow, faults: Sequence[Fault]) -> PlannedRow:
@@ -369,6 +374,16 @@ class RowPlanning:
             self._marked = (row, row_mark(row))
         return self._marked[1]
 
+    def _names(self, row: Row) -> dict[str, str]:
+        """What a row calls the prices and the coupon that it names by their addresses, by id."""
+        terms, facts = row.terms, self._facts
+        if terms is None:
+            return {}
+        priced = {p.id: str(i.price) for i in terms.items if i.price and (p := facts.prices.get(i.price)) is not None}
+        coupon = facts.coupons.get(terms.coupon) if terms.coupon is not None else None
+        found = {**priced, **({coupon.id: str(terms.coupon)} if coupon is not None else {})}
+        return {id: name for id, name in found.items() if id is not None}
+
     def _pay(self, row: Row) -> None:
         """Plan that a customer's newest payment method becomes the default, once for all of its rows."""
         terms = row.terms
@@ -377,24 +392,3 @@ class RowPlanning:
             return
         if needs_latest(self._migration, terms, payer) and self._ledger.steps.pay_by_latest(payer.id, payer.latest):
             self._ledger.changes.append(paid_by_latest(payer.id, payer.latest))
-
-
-def _period_over(until: int) -> Fault:
-    summary = f"the period that was paid at the source ends {show_moment(until)}: a new one would not be charged"
-    hint = "give the row its next start_date and billing_cycle_anchor"
-    return Fault(reason="period_over", column="billing_cycle_anchor", summary=summary, hint=hint)
-
-
-def _another_customer(held: Held, customer: str, address: Address) -> Fault:
-    summary = f"its schedule {held.id} is of {held.customer}, and cannot become that of {customer}"
-    hint = "restore the customer; or take the row out, roll it back with  "
-    hint += f"removed: [{{address: {in_yaml(address)}, action: cancel}}], and declare it anew under another key"
-    return Fault(reason="customer_changed", column="customer", summary=summary, hint=hint)
-
-
-def _begun_already(one: PlacedRow) -> Fault:
-    held = one.place.held
-    what = "" if held is None else f" ({held.id}, {held.status})"
-    summary = f"it has started{what}, and its row is not what was scheduled any more"
-    hint = "restore the row; a subscription that has started is changed in the Dashboard or by the API"
-    return Fault(reason="started", column="", summary=summary, hint=hint)

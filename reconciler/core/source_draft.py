@@ -16,7 +16,7 @@ from reconciler.core.row_columns import METADATA
 from reconciler.core.source_amount import amount_each_period, is_forever
 from reconciler.core.source_facts import period_end
 from reconciler.core.types import show_moment
-from reconciler.core.values import Value
+from reconciler.core.values import Value, decimal_text
 
 Raw = Mapping[str, Value]
 # https://docs.stripe.com/api/subscriptions/object: the others have ended, or never began.
@@ -217,11 +217,11 @@ def _notes(raw: Raw) -> Iterator[str]:
 
 
 class _Prices:
-    """Finds what a price of the old account is here: the one of the same id, or the only one of its lookup key with the
-    same currency and period."""
+    """Finds what a price of the old account is here: the one of the same id, or the only one of its lookup key, if it
+    costs the same in the same currency and period. Whoever moves must not pay another price unasked."""
 
     def __init__(self, here: Here) -> None:
-        self._ids = {str(price["id"]) for price in here.prices}
+        self._ids = {str(price["id"]): price for price in here.prices}
         self._keyed: dict[str, list[Raw]] = {}
         for price in here.prices:
             if price.get("lookup_key"):
@@ -229,15 +229,20 @@ class _Prices:
 
     def same(self, old: Raw) -> str:
         """The id here; empty where that is not certain."""
-        if str(old["id"]) in self._ids:
-            return str(old["id"])
-        found = [one for one in self._keyed.get(str(old.get("lookup_key") or ""), ()) if _period(one) == _period(old)]
+        same = self._ids.get(str(old["id"]))
+        if same is not None:
+            return str(same["id"]) if _cost(same) == _cost(old) else ""
+        found = [one for one in self._keyed.get(str(old.get("lookup_key") or ""), ()) if _cost(one) == _cost(old)]
         return str(found[0]["id"]) if len(found) == 1 else ""
 
 
-def _period(price: Raw) -> tuple[Value, ...]:
+def _cost(price: Raw) -> tuple[Value, ...]:
+    """What a price comes to, and how often: tiers and usage are compared as far as lists show them."""
     recurring = price.get("recurring") or {}
-    return price["currency"], recurring.get("interval"), recurring.get("interval_count"), recurring.get("usage_type")
+    each = tuple(recurring.get(name) for name in ("interval", "interval_count", "usage_type"))
+    billed = tuple(price.get(name) for name in ("currency", "billing_scheme", "tiers_mode", "unit_amount"))
+    decimal = price.get("unit_amount_decimal")
+    return *each, *billed, None if decimal is None else decimal_text(Decimal(str(decimal)))
 
 
 def _about_price(price: Raw) -> str:

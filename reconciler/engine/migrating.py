@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.core.address import Address
 from reconciler.core.checked_rows import CheckedMigration, checked_offline, checked_planned
 from reconciler.core.collector import collector_paused
-from reconciler.core.diagnostics import Diagnostic
+from reconciler.core.diagnostics import Diagnostic, SourceRange
 from reconciler.core.migration_status import MigrationStatus, orphans_of, status_of
+from reconciler.core.migrations import Migration, WantedMigrations
 from reconciler.core.resources import Specs
 from reconciler.core.roll_back import RollBackScope
 from reconciler.engine.look import RefreshMode
@@ -19,6 +20,9 @@ from reconciler.engine.migration_verify import Verified, verify_migrations
 from reconciler.engine.outside import Outside
 from reconciler.engine.roll_back import RollBack, plan_roll_back
 from reconciler.engine.source_draft import Drafted, draft_migration
+
+# Where a migration would be declared that no block declares any more.
+_NO_BLOCK = SourceRange("billplan.yaml", 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +74,10 @@ class Migrations:
 
     @collector_paused()
     def status(self, names: Sequence[str] = (), refresh: RefreshMode = RefreshMode.AUTO) -> MigrationsStatus:
-        """Say how far migrations are."""
-        migrations = chosen(self._specs, names)
+        """Say how far migrations are; of those that are declared no more, what they left behind."""
         found = self._look(refresh)
         orphans = orphans_of(found.planned, self._specs.moved, found.facts)
+        migrations = self._asked_for(names, orphans, looked=not found.notes)
         target = found.seen.target
         return MigrationsStatus(
             account=target.scope.account,
@@ -84,7 +88,7 @@ class Migrations:
                 replace(status_of(one, found.planned, found.facts), orphans=orphans.pop(one.name, ()))
                 for one in migrations
             ),
-            orphans={} if names else orphans,
+            orphans={name: left for name, left in orphans.items() if not names or name in names},
             notes=found.notes,
         )
 
@@ -99,13 +103,31 @@ class Migrations:
         """Plan to cancel at once what has not started; the plan is applied as any other."""
         # Read live: what started a moment ago must not look as if it had not.
         options = replace(self._options, refresh=RefreshMode.LIVE)
-        return plan_roll_back(self._specs, self._outside(RefreshMode.LIVE), options, scope)
+        specs = self._specs
+        if not self.declares(scope.migration):
+            # A block without rows: what carries its marker is left of it, and is rolled back with it.
+            left = Migration(name=scope.migration, source=_NO_BLOCK)
+            blocks = (*specs.migrations.migrations, left)
+            specs = replace(specs, migrations=WantedMigrations(migrations=blocks))
+        return plan_roll_back(specs, self._outside(RefreshMode.LIVE), options, scope)
+
+    def declares(self, name: str) -> bool:
+        """Say whether the specs have a migration of this name."""
+        return any(one.name == name for one in self._specs.migrations.migrations)
 
     @collector_paused()
     def draft(self, name: str) -> Drafted:
         """Draft the rows of a migration from the account that it comes from."""
         (migration,) = chosen(self._specs, [name])
         return draft_migration(self._outside(RefreshMode.LIVE), self._options.pins, migration)
+
+    def _asked_for(
+        self, names: Sequence[str], orphans: Mapping[str, Sequence[Address]], *, looked: bool
+    ) -> tuple[Migration, ...]:
+        """Find the blocks that are asked for; raise BillplanError for a name of which nothing is declared or left."""
+        named = [name for name in names if self.declares(name) or name not in orphans]
+        undeclared = not self._specs.migrations and (orphans or not looked)
+        return () if (names or undeclared) and not named else chosen(self._specs, named)
 
     def _look(self, refresh: RefreshMode) -> RowsSeen:
         return look_at_rows(self._specs, self._outside(refresh), replace(self._options, refresh=refresh))

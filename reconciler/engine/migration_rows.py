@@ -41,7 +41,7 @@ def look_at_rows(specs: Specs, outside: Outside, options: PlanOptions, also: Seq
     seen = look(outside, options.pins, options.refresh, declared)
     planner = Planner(desired, seen.snapshot, outside.kinds, plan_request(specs, options))
     planner.draft()
-    found = look_at_migrations(outside, specs, seen, planner, offline=options.refresh is RefreshMode.NONE)
+    found = look_at_migrations(outside, specs, seen, planner, offline=options.refresh is RefreshMode.NONE, asked=True)
     if found.facts is None:
         raise undeclared()
     made = plan_migrations(specs.migrations, found.facts, migration_request(specs, planner))

@@ -18,6 +18,7 @@ from reconciler.core.planner import Planner
 from reconciler.core.resources import Specs
 from reconciler.core.row_standing import has_started
 from reconciler.core.values import Value
+from reconciler.engine.left_schedules import LeftSchedules
 from reconciler.engine.listing import PAGE, list_pages
 from reconciler.engine.look import Seen, stands_as_of
 from reconciler.engine.outside import Outside
@@ -72,14 +73,14 @@ def kinds_for(wanted: WantedMigrations) -> tuple[Kind, ...]:
 
 
 def look_at_migrations(
-    outside: Outside, specs: Specs, seen: Seen, planner: Planner, *, offline: bool
+    outside: Outside, specs: Specs, seen: Seen, planner: Planner, *, offline: bool, asked: bool = False
 ) -> MigrationsSeen:
-    """See what the rows of migrations name, and what is there of them; `planner` has drafted the catalogue. Raises
-    RemoteError."""
+    """See what the rows of migrations name, and what is there of them; `planner` has drafted the catalogue. `asked`:
+    somebody wants to know how migrations stand, also those that are declared no more. Raises RemoteError."""
     look = _Look(outside, specs.migrations, seen, planner, offline)
     if speaks_of_migrations(specs):
         return look.whole()
-    return look.forsaken()
+    return look.forsaken(asked=asked)
 
 
 class _Look:
@@ -119,17 +120,15 @@ class _Look:
         self._notes += [_sourceless(one) for one in self._wanted.migrations if one.source_account is not None]
         return facts
 
-    def forsaken(self) -> MigrationsSeen:
-        """See, as far as the mirror knows, whether there are schedules of rows whose specs are gone altogether. It is
-        only told of them, so what the mirror had at the last sync will do."""
-        mirror = self._seen.mirror
-        if mirror is None or not mirror.standings()[SCHEDULE].whole:
-            return MigrationsSeen()
-        if not mirror.ids_where(SCHEDULE, "billplan_project", self._project):
-            return MigrationsSeen()
-        as_of = mirror.standings()[SCHEDULE].as_of or 0
-        held = [one for raw in mirror.raws(SCHEDULE) if (one := self._reading.read(raw, as_of)) is not None]
-        return MigrationsSeen(facts=self._facts(CatalogueFacts(), {}, Holdings(held)))
+    def forsaken(self, *, asked: bool) -> MigrationsSeen:
+        """See what is left of rows whose specs are gone altogether: it starts and charges all the same."""
+        left = LeftSchedules(self._outside, self._seen, self._reading)
+        held = left.find(asked=asked, offline=self._offline)
+        if not held and not asked:
+            return MigrationsSeen(notes=tuple(left.notes))
+        facts = self._facts(CatalogueFacts(), {}, Holdings(held))
+        as_of = self._mirrored.get(SCHEDULE) if asked and self._offline else None
+        return MigrationsSeen(facts=facts, as_of=as_of, notes=tuple(left.notes))
 
     def _facts(self, catalogue: CatalogueFacts, payers: Mapping[str, Payer], holdings: Holdings) -> AccountFacts:
         active, behavior = self._tax()
@@ -180,6 +179,8 @@ class _Look:
 
     def _payers(self) -> dict[str, Payer]:
         """Read the customers that rows name."""
+        if not self._customers:
+            return {}
         return {id: read_payer(raw) for raw, _ in self._raws(CUSTOMER) if (id := str(raw["id"])) in self._customers}
 
     def _product_of(self, price: str) -> str | None:

@@ -38,6 +38,8 @@ class Outside:
     """All of them. `mirrors` is where a plan may look instead of asking Stripe, `also` the types that it looks at there
     besides those of the kinds. `bindings` opens the store's bindings, and `facts` what the mirror tells of customers;
     each gives None where there is no store yet. `sources` opens the accounts that migrations come from.
+    `scheduled_before` says whether the journal has rows of migrations that are there as far as it knows; it raises
+    StoreError.
     """
 
     api: BillingApi
@@ -49,3 +51,4 @@ class Outside:
     bindings: Callable[[Scope], BindingStore | None] = lambda scope: None
     facts: Callable[[Scope], CustomerFacts | None] = lambda scope: None
     sources: Sources | None = None
+    scheduled_before: Callable[[Scope], bool] = lambda scope: False

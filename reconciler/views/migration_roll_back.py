@@ -58,9 +58,10 @@ def _total(one: Total) -> str:
 
 
 def ended_lines(
-    scope: RollBackScope, view: RollBackView, canceled: int, failed: Sequence[Spared], attempt: int
+    scope: RollBackScope, view: RollBackView, canceled: int, failed: Sequence[Spared], attempt: int | None
 ) -> list[str]:
-    """Say what came of it, and what is next; what `meant_lines` told of the same view is not told again."""
+    """Say what came of it, and what is next; what `meant_lines` told of the same view is not told again. `attempt` is
+    the block's, None where no block declares the migration any more."""
     lines = ["", f"Canceled: {counted(canceled, 'schedule')}."]
     told = {one.address for one in (*view.late, *view.started)}
     new = [one for one in failed if one.address not in told]
@@ -69,6 +70,8 @@ def ended_lines(
         lines.append("Next: the same command again cancels what still waits.")
     if view.late or new:
         lines.append("Next: what starts all the same is canceled as a subscription, in the Dashboard or by the API.")
+    if attempt is None:
+        return [plain(line) for line in lines]
     if scope.whole:
         lines.append(
             f"Next: write  state: canceled  in the block {scope.migration}, so that no plan schedules the rest."

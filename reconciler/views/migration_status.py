@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from reconciler.core.address import Address
-from reconciler.core.deadline import deadline_of
 from reconciler.core.migration_plan import PlannedRow
 from reconciler.core.migration_status import BatchStatus, MigrationStatus
 from reconciler.core.migrations import row_address
@@ -154,12 +153,16 @@ def _sentences(one: MigrationStatus, now: int) -> Iterator[str]:
     if first is not None and last is not None:
         until = f", the last at {show_moment(last)} ({_ahead(last, now)})" if last != first else ""
         yield f"go live: the first at {show_moment(first)} ({_ahead(first, now)}){until}"
-    if one.cancel_until is not None and last is not None:
+    if one.cancel_until is not None:
         yield f"can be canceled until {show_moment(one.cancel_until)} (for {span(one.cancel_until - now)})" + (
-            f", the last row until {show_moment(deadline_of(last))}" if deadline_of(last) != one.cancel_until else ""
+            f", the last row until {show_moment(one.last_cancel)}"
+            if one.last_cancel is not None and one.last_cancel != one.cancel_until
+            else ""
         )
     if one.too_late:
-        yield f"{counted(one.too_late, 'row')} too late to cancel: less than 5 minutes from the start"
+        yield f"{counted(one.too_late, 'row')} too late to cancel: less than 5 minutes from the start" + (
+            ", or an hour where its source ends then" if one.migration.end_source else ""
+        )
     if one.waits_until is not None:
         yield f"waiting rows become subscriptions at their start, the first at {show_moment(one.waits_until)} " + (
             f"({_ahead(one.waits_until, now)}): run billplan apply then"

@@ -36,7 +36,7 @@ CATALOGUE = """\
 products:
   pro: {name: Pro}
 prices:
-  monthly: {product: product.pro, currency: usd, unit_amount: 2900, lookup_key: pro_m, recurring: {interval: month}}
+  monthly: {product: product.pro, currency: usd, unit_amount: 2500, lookup_key: pro_m, recurring: {interval: month}}
 coupons:
   tenth: {percent_off: 10, duration: forever}
 """

@@ -22,6 +22,7 @@ from reconciler.core.migration_facts import (
 from reconciler.core.migration_plan import MigrationDraft, MigrationRequest, PlannedRow, plan_migrations
 from reconciler.core.migrations import Item, Migration, Named, Row, Terms, WantedMigrations, row_address
 from reconciler.core.plan import Step
+from reconciler.core.sent_terms import SentTerms, sent_terms
 from reconciler.core.values import Ref
 
 PROJECT, KEY = "acme", "third_party_sub_id"
@@ -151,6 +152,7 @@ def _made(step: Step, number: str, created: int) -> Held:
         start=step.params.get("start_date", created),
         products=frozenset(("prod_pro",)),
         prices=_prices(step.params["phases"]) if schedule else frozenset(),
+        sent=_sent(step) if schedule else None,
     )
     return _marked(made, step.params["metadata"])
 
@@ -164,12 +166,16 @@ def _changed(step: Step, found: Mapping[str, Held]) -> Held:
         return replace(held, status="released")
     if "phases" in step.params:
         phases = step.params["phases"]
-        held = replace(held, start=phases[0]["start_date"], prices=_prices(phases))
+        held = replace(held, start=phases[0]["start_date"], prices=_prices(phases), sent=_sent(step))
     return _marked(held, step.params["metadata"])
 
 
 def _prices(phases: Iterable[Mapping[str, Any]]) -> frozenset[str]:
     return frozenset(str(item.get("price")) for phase in phases for item in phase["items"])
+
+
+def _sent(step: Step) -> SentTerms:
+    return sent_terms(step.params["phases"], step.params["end_behavior"])
 
 
 def _marked(held: Held, metadata: Mapping[str, str]) -> Held:

@@ -14,6 +14,7 @@ from reconciler.core.fields import ChangeClass
 from reconciler.core.migration_facts import AccountFacts
 from reconciler.core.migrations import Batch, Duration, Fault, Item, Migration, Missing, Row, Then
 from reconciler.core.plan import Absent, Unchanged
+from reconciler.core.resources import MARK_DIGEST
 from reconciler.core.row_standing import RowStanding
 from reconciler.core.values import Ref
 from tests.core.migration_account import (
@@ -128,6 +129,23 @@ def test_a_changed_row_that_has_not_started_is_updated_in_place_and_converges(ed
     assert only_row(draft).standing is RowStanding.SCHEDULED
     after = planned(block, facts=account(*applied(draft, held)))
     assert (after.draft.changes, after.draft.unchanged) == ((), 1)
+
+
+def test_a_changed_row_shows_what_was_scheduled_and_what_is_to_be() -> None:
+    held = applied(planned(migration(row(coupon="TEN"))))
+    edited = row(items=(Item(price="price_team", quantity=3),), cancel_at_period_end=True)
+    diffs = only(planned(migration(edited), facts=account(*held))).diffs
+    assert {d.name: (d.before, d.after) for d in diffs if d.name != MARK_DIGEST} == {
+        "items": ("price_pro", "3 x price_team"),
+        "coupon": ("TEN", None),
+        "ends": (None, "2027-02-01T00:00:00Z"),
+    }
+
+
+def test_of_a_schedule_that_nobody_read_only_the_digest_shows() -> None:
+    held = [replace(one, sent=None) for one in applied(planned(migration(row())))]
+    diffs = only(planned(migration(row(items=(Item(price="price_team"),))), facts=account(*held))).diffs
+    assert [d.name for d in diffs] == [MARK_DIGEST]
 
 
 def test_an_update_resends_the_discounts() -> None:

@@ -157,6 +157,17 @@ def test_subscriptions_that_go_on_by_themselves_are_no_orphans() -> None:
     assert planned(migration(), facts=account(*held)).draft.diagnostics == ()
 
 
+def test_rows_that_have_started_and_left_the_file_are_counted_once() -> None:
+    schedules = scheduled("sub_b", "sub_c")
+    held = [
+        one for n, s in enumerate(schedules) for one in started(replace(s, id=f"sub_sched_{n}"), "active", f"s_{n}")
+    ]
+    gone_on = [replace(one, status="released") if one.object == "subscription_schedule" else one for one in held]
+    assert told(planned(migration(row()), facts=account(*gone_on))) == [
+        "subscription_migration.zuora: 2 rows that have started are declared no more: nothing is done about them"
+    ]
+
+
 def test_removed_cancel_cancels_what_has_not_started() -> None:
     held = scheduled("sub_a", "sub_b")
     draft = planned(migration(row()), facts=account(*held), removed=removed(address("sub_b"), "cancel"))

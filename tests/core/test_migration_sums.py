@@ -63,7 +63,7 @@ def course(
         period_amount=amount,
         interval=interval,
         interval_count=count,
-        renews=None,
+        renews=start + 31 * DAY,
         trial_end=None,
         ends=None,
         words="",
@@ -357,3 +357,9 @@ def test_failing_rows_are_counted_by_reason() -> None:
     money = sums(rows, [change("a", Action.REFUSED), change("b", Action.REFUSED), change("c")])
     assert money.failed == 2
     assert list(money.faults.items()) == [("no_price", 2), ("no_customer", 1)]
+
+
+def test_what_ends_with_its_first_period_recurs_for_nobody() -> None:
+    money = due(replace(course(2_000), renews=None, ends=JAN_1 + 31 * DAY), course(500))
+    assert money.moved == (Total(currency="usd", amount=500, rows=2),)
+    assert sum(one.total.amount for one in money.charges) == 2_500

@@ -87,6 +87,16 @@ def test_applied_is_the_last_success_that_names_an_id(ledger: Ledger) -> None:
     assert ledger.applied("acct_1", True, "acme") == {"price.c": "price_3"}
 
 
+def test_applied_of_a_kind_leaves_out_what_is_called_alike(database: Database) -> None:
+    ledger = SqlLedger(database)
+    run_id = ledger.start(RUN)
+    row = 'subscription_migration.zuora["a"]'
+    for address in (row, "price.subscription_migration", "subscriptionXmigration.a", "subscription_migrations.b"):
+        ledger.write(run_id, succeeded(address, "id_1"))
+    assert ledger.applied("acct_1", False, "acme", kind="subscription_migration") == {row: "id_1"}
+    assert ledger.applied("acct_1", False, "acme", kind="coupon") == {}
+
+
 def test_eight_threads_lose_no_record_and_keep_their_order(ledger: Ledger) -> None:
     run_id = ledger.start(RUN)
 
