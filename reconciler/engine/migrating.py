@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from reconciler.core.address import Address
 from reconciler.core.checked_rows import CheckedMigration, checked_offline, checked_planned
 from reconciler.core.collector import collector_paused
-from reconciler.core.diagnostics import Diagnostic, SourceRange
+from reconciler.core.diagnostics import Diagnostic
 from reconciler.core.migration_status import MigrationStatus, orphans_of, status_of
-from reconciler.core.migrations import Migration, WantedMigrations
+from reconciler.core.migrations import Migration
 from reconciler.core.resources import Specs
 from reconciler.core.roll_back import RollBackScope
 from reconciler.engine.look import RefreshMode
@@ -20,9 +20,6 @@ from reconciler.engine.migration_verify import Verified, verify_migrations
 from reconciler.engine.outside import Outside
 from reconciler.engine.roll_back import RollBack, plan_roll_back
 from reconciler.engine.source_draft import Drafted, draft_migration
-
-# Where a migration would be declared that no block declares any more.
-_NO_BLOCK = SourceRange("billplan.yaml", 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +100,7 @@ class Migrations:
         """Plan to cancel at once what has not started; the plan is applied as any other."""
         # Read live: what started a moment ago must not look as if it had not.
         options = replace(self._options, refresh=RefreshMode.LIVE)
-        specs = self._specs
-        if not self.declares(scope.migration):
-            # A block without rows: what carries its marker is left of it, and is rolled back with it.
-            left = Migration(name=scope.migration, source=_NO_BLOCK)
-            blocks = (*specs.migrations.migrations, left)
-            specs = replace(specs, migrations=WantedMigrations(migrations=blocks))
-        return plan_roll_back(specs, self._outside(RefreshMode.LIVE), options, scope)
+        return plan_roll_back(self._specs, self._outside(RefreshMode.LIVE), options, scope)
 
     def declares(self, name: str) -> bool:
         """Say whether the specs have a migration of this name."""

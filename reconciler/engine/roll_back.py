@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reconciler.core.address import Address
+from reconciler.core.diagnostics import SourceRange
 from reconciler.core.migration_sums import sum_migrations
-from reconciler.core.migrations import KIND, Migration, WantedMigrations, row_address
+from reconciler.core.migrations import Migration, WantedMigrations, row_address
 from reconciler.core.plan import Plan
 from reconciler.core.planner import Draft
 from reconciler.core.resources import Specs
@@ -16,6 +16,9 @@ from reconciler.engine.make_plan import PlanOptions, pinned, plan_of
 from reconciler.engine.migration_rows import RowsSeen, look_at_rows
 from reconciler.engine.outside import Outside
 from reconciler.errors import BillplanError
+
+# Where a migration would be declared that no block declares any more.
+_NO_BLOCK = SourceRange("billplan.yaml", 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +30,14 @@ class RollBack:
 
 
 def plan_roll_back(specs: Specs, outside: Outside, options: PlanOptions, scope: RollBackScope) -> RollBack:
-    """Plan a roll back; raise BillplanError where there is no such migration, batch or row."""
-    migration = _declared(specs, scope.migration)
-    rolled = tuple(replace(one, canceled=True) if one is migration else one for one in specs.migrations.migrations)
+    """Plan a roll back; raise BillplanError for a batch or a row that the migration does not have.
+
+    Of a block that is declared no more, what carries its marker is rolled back.
+    """
+    blocks = specs.migrations.migrations
+    if all(one.name != scope.migration for one in blocks):
+        blocks = (*blocks, Migration(name=scope.migration, source=_NO_BLOCK))
+    rolled = tuple(replace(one, canceled=True) if one.name == scope.migration else one for one in blocks)
     # What leaves by itself is for a plan of all, and no part of this.
     meant_specs = replace(specs, migrations=WantedMigrations(migrations=rolled), removed=())
     found = look_at_rows(meant_specs, outside, options)
@@ -49,15 +57,6 @@ def plan_roll_back(specs: Specs, outside: Outside, options: PlanOptions, scope: 
     money = sum_migrations(rows, changes, found.facts.payers)
     plan = plan_of(draft, specs, outside, options, seen, money)
     return RollBack(plan=pinned(replace(plan, complete=False), found.facts), view=rolled_back(rows, changes))
-
-
-def _declared(specs: Specs, name: str) -> Migration:
-    found = next((one for one in specs.migrations.migrations if one.name == name), None)
-    if found is None:
-        near = suggestion(name, [one.name for one in specs.migrations.migrations])
-        gone = f"removed: [{{address: '{Address(KIND, name)}', action: cancel}}] cancels what one left behind"
-        raise BillplanError(f"no migration {name!r} is declared", hint=near or gone)
-    return found
 
 
 def _check(scope: RollBackScope, found: RowsSeen) -> None:
